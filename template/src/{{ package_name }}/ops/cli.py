@@ -1,0 +1,116 @@
+"""The console script `app`: serve, config, health, version."""
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+EX_CONFIG: Final = 78  # sysexits.h
+
+
+def main(application: str, settings: str, arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        application: `package.module:function` that makes the application from the settings.
+        settings: `package.module:class` of the settings.
+        arguments: of the command line; None means this process's.
+
+    Returns:
+        The exit status.
+    """
+    given = _parser().parse_args(arguments)
+    if given.command == "version":
+        return _version()
+    if given.command == "config" and (given.schema or given.reference):
+        return _describe(_settings_class(settings), given.reference)
+    return _with_settings(given, application, _settings_class(settings))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="app", description="Runs and inspects the service.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="start the service in the foreground")
+    config = commands.add_parser("config", help="show every setting's effective value and where it came from")
+    health = commands.add_parser("health", help="ask the running service whether it lives: exit status 0 or 1")
+    commands.add_parser("version", help="print the versions of the service and its template")
+    for command in (serve, config, health):
+        command.add_argument("--config", metavar="FILE", help="YAML file with settings (APP_CONFIG_FILE)")
+        command.add_argument("--host", help="address to listen on (APP_HOST)")
+        command.add_argument("--port", help="port to listen on (APP_PORT)")
+        command.add_argument("--workers", help="worker processes (APP_WORKERS)")
+    health.add_argument("--ready", action="store_true", help="ask whether it is ready for requests, too")
+    what = config.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="only verify the configuration")
+    what.add_argument("--schema", action="store_true", help="print the JSON Schema of the settings")
+    what.add_argument("--reference", choices=("markdown", "dotenv"), help="print the reference page or an example .env")
+    return parser
+
+
+def _with_settings(given: argparse.Namespace, application: str, cls: Any) -> int:
+    from .configuration import ConfigurationError, load  # noqa: PLC0415 - each command imports what it needs
+
+    flags = {name: getattr(given, name) for name in ("config", "host", "port", "workers")}
+    try:
+        loaded = load(cls, os.environ, flags)
+    except ConfigurationError as error:
+        count = len(error.problems)
+        print(f"configuration refused, {count} problem{'s' if count > 1 else ''}:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  - {problem}", file=sys.stderr)
+        return EX_CONFIG
+    if given.command == "serve":
+        from .serve import serve  # noqa: PLC0415
+
+        return serve(application, loaded.settings)
+    if given.command == "health":
+        return _health(loaded.settings.host, loaded.settings.port, "/readyz" if given.ready else "/livez")
+    if not given.check:
+        from .reference import effective  # noqa: PLC0415
+
+        print(effective(loaded))
+    return 0
+
+
+def _health(host: str, port: int, path: str) -> int:
+    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415
+
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound, asked
+    connection = HTTPConnection(local, port, timeout=3)
+    try:
+        connection.request("GET", path)
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        print(f"{path}: no answer from {local}, port {port} ({error or type(error).__name__})", file=sys.stderr)
+        return 1
+    finally:
+        connection.close()
+    print(f"{path}: {status}")
+    return 0 if status == 200 else 1  # noqa: PLR2004
+
+
+def _version() -> int:
+    from .about import ABOUT  # noqa: PLC0415
+
+    commit = os.environ.get("APP_BUILD__COMMIT", "unknown")
+    built = os.environ.get("APP_BUILD__TIME", "unknown")
+    print(f"{ABOUT.name} {ABOUT.version} (commit {commit}, built {built}, template {ABOUT.template_version})")
+    return 0
+
+
+def _describe(cls: Any, reference: str | None) -> int:
+    import json  # noqa: PLC0415
+
+    from .reference import dotenv, markdown  # noqa: PLC0415
+
+    if reference is None:
+        print(json.dumps(cls.model_json_schema(), indent=2))
+    else:
+        print({"markdown": markdown, "dotenv": dotenv}[reference](cls), end="")
+    return 0
+
+
+def _settings_class(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

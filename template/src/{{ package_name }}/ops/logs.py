@@ -1,0 +1,292 @@
+"""Logs: one JSON object a line on standard output, from every source, through one pipeline.
+
+structlog's loggers, the standard library's (uvicorn, gunicorn, libraries), warnings and uncaught exceptions all end
+in `Pipeline.emit`: context, redaction seam, rendering, sinks.
+"""
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+from prometheus_client import Counter
+
+from .about import About
+from .context import current
+from .settings import LogSettings
+from .stdout import PIPE_BUF, Stdout
+
+Event = MutableMapping[str, Any]
+Processor = Callable[[Event], Event]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+MAX_LINE_BYTES: Final = 32_768
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_NO_REQUEST: Final = {"request_id": None, "trace_id": None, "span_id": None}
+
+RECORDS = Counter("log_records", "Log records by level, whether or not a sink could take them.", ["level"])
+DROPPED = Counter("log_records_dropped", "Log records that a sink could not take.", ["sink"])
+
+
+class Sink(Protocol):
+    """Takes finished lines; must return at once and never raise."""
+
+    def write(self, line: bytes) -> None: ...
+
+
+class Pipeline:
+    """The one way of a log record from its source to the sinks."""
+
+    def __init__(self, about: About, sinks: Sequence[Sink], render: Callable[[Event], bytes]) -> None:
+        self.processors: list[Processor] = []  # the seam for redaction: each sees the event before it is rendered
+        self._service = {"service": about.name, "version": about.version}
+        self._sinks = tuple(sinks)
+        self._render = render
+        self._counters = {level: RECORDS.labels(level) for level in LEVELS}
+
+    def emit(self, level: str, logger: str, event: str, fields: Event) -> None:
+        """Log one record. `fields` may hold `exc_info`; the pipeline's own names win over its keys."""
+        request = current.get()
+        line: Event = {"timestamp": datetime.now(UTC), "level": level, "event": event, "logger": logger}
+        line.update(self._service)
+        if request is None:
+            line.update(_NO_REQUEST)
+        else:
+            line["request_id"] = request.request_id
+            line["trace_id"] = request.trace_id
+            line["span_id"] = request.span_id
+        if fields:
+            error = exception(fields.pop("exc_info", None))
+            if error is not None:
+                fields.update(described(error))
+            for name, value in fields.items():
+                line[name if name not in line else f"{name}_"] = value
+        for processor in self.processors:
+            line = processor(line)
+        self._counters[level].inc()
+        rendered = self._render(line)
+        for sink in self._sinks:
+            sink.write(rendered)
+
+
+def configure(settings: LogSettings, about: About, sinks: Sequence[Sink], *, max_line: int = MAX_LINE_BYTES) -> Pipeline:
+    """Send everything that is logged in this process through one new pipeline, and return it.
+
+    Args:
+        max_line: bytes of a line, beyond which its longest texts lose their middle.
+    """
+    render = json_line(max_line) if settings.format == "json" else console_line()
+    pipeline = Pipeline(about, sinks, render)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, structlog.contextvars.merge_contextvars, _BRIDGE],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=_Named,
+        cache_logger_on_first_use=True,
+    )
+    _BRIDGE.pipeline = pipeline
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False
+    root = logging.getLogger()
+    root.handlers = [_BRIDGE]
+    _levels(settings)
+    sys.excepthook = _uncaught
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _uncaught_in_thread
+    return pipeline
+
+
+def emit(level: str, logger: str, event: str, fields: Event) -> None:
+    """Log one record without the way through a logger; its level is the caller's to check."""
+    if _BRIDGE.pipeline is not None:
+        _BRIDGE.pipeline.emit(level, logger, event, fields)
+
+
+def stdout_sink(writers: int) -> tuple[Stdout, int]:
+    """The sink for standard output, and the longest line that `writers` processes may write to it."""
+    sink = Stdout(on_drop=DROPPED.labels("stdout").inc)
+    return sink, PIPE_BUF if writers > 1 and sink.shared_pipe else MAX_LINE_BYTES
+
+
+def described(error: ExcInfo) -> dict[str, str]:
+    """An exception in OpenTelemetry's attribute names; never with local variables."""
+    kind, value, trace = error
+    try:
+        stack = "".join(traceback.format_exception(kind, value, trace))
+    except Exception:  # noqa: BLE001 - an exception whose text can't be made must still be logged
+        stack = "".join(traceback.format_tb(trace)) + kind.__qualname__
+    try:
+        message = str(value)
+    except Exception:  # noqa: BLE001
+        message = "<its text can't be made>"
+    return {"exception_type": kind.__qualname__, "exception_message": message, "exception_stacktrace": stack}
+
+
+def exception(given: Any) -> ExcInfo | None:
+    """What `exc_info` means: True, an exception or a triple."""
+    if not given:
+        return None
+    if isinstance(given, BaseException):
+        return type(given), given, given.__traceback__
+    found = given if isinstance(given, tuple) else sys.exc_info()
+    return (found[0], found[1], found[2]) if found[0] is not None and found[1] is not None else None
+
+
+def json_line(max_line: int) -> Callable[[Event], bytes]:
+    """A function from an event to its JSON line of at most `max_line` bytes; it never raises."""
+
+    def render(event: Event) -> bytes:
+        try:
+            line = orjson.dumps(event, _text, _JSON)
+        except Exception:  # noqa: BLE001 - odd values: lone surrogates, huge integers, cycles, keys that repeat
+            event = {str(name): _plain(value) for name, value in event.items()}
+            line = orjson.dumps(event, _text, _JSON)
+        while len(line) > max_line and _shorten(event, len(line) - max_line):
+            line = orjson.dumps(event, _text, _JSON)
+        return line
+
+    return render
+
+
+def console_line() -> Callable[[Event], bytes]:
+    """A function from an event to a coloured line (and traceback) for a developer's terminal."""
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0)
+    hidden = {"service", "version", "trace_id", "span_id", "exception_type", "exception_message"}
+
+    def render(event: Event) -> bytes:
+        stack = event.pop("exception_stacktrace", None)
+        shown = {name: value for name, value in event.items() if name not in hidden and value is not None}
+        shown["timestamp"] = event["timestamp"].astimezone().strftime("%H:%M:%S")
+        line = str(renderer(None, "", shown))
+        return f"{line}\n{stack or ''}".encode("utf-8", "backslashreplace")
+
+    return render
+
+
+class _Named:
+    """What structlog calls a logger: a name and its level, as the standard library knows them."""
+
+    __slots__ = ("_logger", "name")
+
+    def __init__(self, name: str | None = None, *_: object) -> None:
+        self.name = name or "root"
+        self._logger = logging.getLogger(name)
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
+        return self._logger.isEnabledFor(level)
+
+
+class _Bridge(logging.Handler):
+    """The pipeline's two entrances: structlog's last processor, and the standard library's only handler."""
+
+    pipeline: Pipeline | None = None
+
+    def __call__(self, logger: Any, method: str, event: Event) -> Any:
+        assert self.pipeline is not None
+        level = {"exception": "error", "warn": "warning", "fatal": "critical"}.get(method, method)
+        text = str(event.pop("event", ""))
+        if (arguments := event.pop("positional_args", None)) is not None:
+            with suppress(TypeError, ValueError):
+                text = text % arguments
+        if method == "exception" and "exc_info" not in event:
+            event["exc_info"] = True
+        self.pipeline.emit(level if level in LEVELS else "info", logger.name, text, event)
+        raise structlog.DropEvent
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        # No lock and no filters: the sinks are safe to call from any thread.
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.pipeline is None:
+            return
+        try:
+            text = record.getMessage()
+        except Exception:  # noqa: BLE001 - wrong arguments for the format: better the format than nothing
+            text = str(record.msg)
+        fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            fields["exc_info"] = record.exc_info
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        self.pipeline.emit(_level_name(record.levelno), record.name, text, fields)
+
+
+_BRIDGE: Final = _Bridge()
+
+
+def _level_name(number: int) -> str:
+    return LEVELS[max(0, min(4, number // 10 - 1))]
+
+
+def _levels(settings: LogSettings) -> None:
+    for logger in list(logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):  # servers and libraries bring handlers of their own
+            logger.handlers, logger.propagate = [], True
+    logging.getLogger().setLevel(settings.level)
+    for name, level in settings.levels.items():
+        logging.getLogger(None if name in ("", "root") else name).setLevel(level)
+
+
+def _uncaught(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("python").critical("uncaught exception", exc_info=(kind, value, trace))
+
+
+def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):
+        error = (args.exc_type, args.exc_value, args.exc_traceback)
+        logging.getLogger("python").critical("uncaught exception in a thread", exc_info=error)
+
+
+def _unraisable(args: Any) -> None:
+    error = (args.exc_type, args.exc_value, args.exc_traceback) if args.exc_value is not None else None
+    logging.getLogger("python").error(args.err_msg or "exception that could not be raised", exc_info=error)
+
+
+def _text(value: object) -> str:
+    """A value that JSON has no form for, as short text."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(bytes(value))} bytes>"
+    try:
+        return str(value)[:1024].encode("utf-8", "backslashreplace").decode()
+    except Exception:  # noqa: BLE001
+        return f"<{type(value).__qualname__}>"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | bool | float | None):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else str(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    try:
+        return orjson.loads(orjson.dumps(value, _text, orjson.OPT_NON_STR_KEYS))
+    except Exception:  # noqa: BLE001
+        return _text(value)
+
+
+def _shorten(event: Event, excess: int) -> bool:
+    """Cut the middle out of the longest text. False when nothing is left to cut."""
+    sizes = {name: len(value) for name, value in event.items() if isinstance(value, str)}
+    for name, value in event.items():
+        if isinstance(value, dict | list | tuple):  # one text is easier to cut than a tree
+            sizes[name] = len(str(value))
+    name = max(sizes, key=lambda each: sizes[each], default=None)
+    if name is None or sizes[name] <= 64:  # noqa: PLR2004
+        return False
+    value = event[name] if isinstance(event[name], str) else str(event[name])
+    keep = max(24, (len(value) - max(excess, len(value) // 8) - 40) // 2)
+    event[name] = f"{value[:keep]} … {len(value) - 2 * keep} characters left out … {value[-keep:]}"
+    return True

@@ -1,0 +1,222 @@
+"""The settings that every service has. The service's own `Settings` is a subclass.
+
+Defaults are those of production; `config/dev.yaml` relaxes them. Every setting has a description, because
+`docs/configuration.md`, `.env.example` and the error messages are made from these classes.
+"""
+
+import hashlib
+import re
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+Level = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
+Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A group of settings: unknown keys are refused, values can't be changed once loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+class LogSettings(Section):
+    """What is logged, and how it looks."""
+
+    level: Level = Field("INFO", description="Lowest level that is logged.")
+    levels: dict[str, Level] = Field(
+        default_factory=dict,
+        description="Levels of single loggers by name, which win over `level`; `access` is the line a request.",
+        examples=[{"httpx2": "WARNING", "access": "WARNING"}],
+    )
+    format: Literal["json", "console"] = Field(
+        "json", description="`json`: one object a line. `console`: for people, in development."
+    )
+
+
+def _token(token: SecretStr) -> SecretStr:
+    text = token.get_secret_value()
+    if text.startswith("sha256:"):
+        if not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", text):
+            raise ValueError("after 'sha256:' there must be exactly 64 hex digits")
+    elif len(text) < 16:
+        raise ValueError("a token in plain must have at least 16 characters")
+    elif re.search(r"[^\x21-\x7e]", text):
+        raise ValueError("a token may hold visible ASCII characters only, and no space")
+    return token
+
+
+class StatusSettings(Section):
+    """Who may read `/status`."""
+
+    tokens: list[Annotated[SecretStr, AfterValidator(_token)]] = Field(
+        default_factory=list,
+        max_length=16,
+        description=(
+            "Bearer tokens for `/status`, all valid at once (rotate: add the new one, move callers, drop the old one). "
+            "Each at least 16 characters in plain, or `sha256:` and the 64 hex digits of its hash. "
+            "None: `/status` answers 403."
+        ),
+    )
+
+    @field_validator("tokens", mode="before")
+    @classmethod
+    def _one_a_line(cls, value: Any) -> Any:
+        """A secret file may hold one token a line, in place of a JSON list."""
+        if isinstance(value, TokenFile):
+            return [line for line in (raw.strip() for raw in value.splitlines()) if line]
+        return value
+
+    def digests(self) -> list[bytes]:
+        """SHA-256 of every valid token, 32 bytes each: the only form that is kept in memory for comparison."""
+        found = []
+        for token in self.tokens:
+            text = token.get_secret_value()
+            hashed = text.removeprefix("sha256:")
+            found.append(bytes.fromhex(hashed) if hashed != text else hashlib.sha256(text.encode()).digest())
+        return found
+
+
+class TokenFile(str):
+    """Text that came from a secret file and is not JSON."""
+
+    __slots__ = ()
+
+
+class ShutdownSettings(Section):
+    """How the service stops. Their sum must stay below the platform's grace period (Kubernetes: 30 s)."""
+
+    drain_seconds: Seconds = Field(
+        5.0,
+        description=(
+            "After SIGTERM: for how long `/readyz` answers 503 while requests are still served. "
+            "Longer than the balancer needs to notice."
+        ),
+    )
+    timeout_seconds: Seconds = Field(
+        20.0, description="After the drain: for how long requests in flight may still run before they are cut."
+    )
+
+
+class LimitSettings(Section):
+    """What one worker accepts."""
+
+    request_body_bytes: int = Field(
+        1_048_576, ge=0, le=2**40, description="Largest request body; a larger one is answered 413."
+    )
+    request_header_bytes: int = Field(
+        32_768, ge=1024, le=2**24, description="Request line and headers together; more is answered 431."
+    )
+    request_header_seconds: Seconds = Field(
+        10.0, gt=0, description="Time to receive the headers; a slower connection is answered 408 and closed."
+    )
+    request_seconds: Seconds = Field(
+        60.0,
+        gt=0,
+        description="Time until an answer must have started; then it is 503 and the handler is cancelled.",
+    )
+    concurrent_requests: int = Field(
+        256,
+        ge=1,
+        le=1_000_000,
+        description="Requests in flight in one worker; past it, 503 with `Retry-After`. Probes are not counted.",
+    )
+    keep_alive_seconds: Seconds = Field(
+        75.0, gt=0, description="How long an idle connection is kept; longer than the balancer in front keeps it."
+    )
+
+
+class ProxySettings(Section):
+    """Which peers may say who the client is."""
+
+    trusted: list[IPv4Network | IPv6Network] = Field(
+        default_factory=list,
+        description=(
+            "Networks of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. "
+            "None: they are ignored."
+        ),
+        examples=[["10.0.0.0/8"]],
+    )
+
+
+class MetricsSettings(Section):
+    """Where several workers share their metrics."""
+
+    dir: Path | None = Field(
+        None,
+        description=(
+            "Folder for the workers' shared metrics; it is emptied at start. "
+            "Unset: a fresh one in memory or the temporary folder. Unused with one worker."
+        ),
+    )
+
+
+class HealthSettings(Section):
+    """Defaults of the dependency checks; each check may have its own."""
+
+    interval_seconds: Seconds = Field(10.0, gt=0, description="Time between two runs of a check.")
+    timeout_seconds: Seconds = Field(2.0, gt=0, description="Time after which a run of a check has failed.")
+    failure_threshold: int = Field(3, ge=1, le=1000, description="Failures in a row until a check fails.")
+    success_threshold: int = Field(1, ge=1, le=1000, description="Successes in a row until a check passes again.")
+
+
+class BuildSettings(Section):
+    """What the image was built from; set by the image build."""
+
+    commit: str | None = Field(None, max_length=64, description="Commit that the build was made from.")
+    time: str | None = Field(None, description="Time of the build, RFC 3339.", examples=["2026-01-31T12:00:00Z"])
+
+    @field_validator("time")
+    @classmethod
+    def _rfc3339(cls, value: str | None) -> str | None:
+        if value is not None and datetime.fromisoformat(value).tzinfo is None:
+            raise ValueError("the time needs a zone: 2026-01-31T12:00:00Z")
+        return value
+
+
+class OpsSettings(BaseSettings):
+    """Base class of the service's `Settings`.
+
+    Constructing it reads nothing from outside, so that a test says all it depends on;
+    `ops.configuration.load` gathers flags, environment, secret files and the YAML file.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="APP_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field("0.0.0.0", min_length=1, description="Address to listen on.")  # noqa: S104
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on. The plain variable `PORT` is read too.")
+    workers: int = Field(1, ge=1, le=256, description="Worker processes.")
+    log: LogSettings = LogSettings()
+    status: StatusSettings = StatusSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
+    limits: LimitSettings = LimitSettings()
+    proxies: ProxySettings = ProxySettings()
+    health: HealthSettings = HealthSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    build: BuildSettings = BuildSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the caller gives: the world outside is read in one place, `ops.configuration`."""
+        return (init_settings,)

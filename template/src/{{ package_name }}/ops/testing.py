@@ -1,0 +1,58 @@
+"""A pytest plugin with fixtures for the service's own tests; pyproject.toml loads it. Not imported when serving."""
+
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+_PACKAGE = __name__.rpartition(".ops.")[0]
+
+
+class LogLines:
+    """The log lines of one test, parsed."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, line: bytes) -> None:
+        self.lines.append(json.loads(line))
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        """The lines with this event."""
+        return [line for line in self.lines if line["event"] == event]
+
+
+@pytest.fixture
+def settings() -> Any:
+    """The service's settings as production has them; a test module may define its own `settings` in their place."""
+    return import_module(f"{_PACKAGE}.settings").Settings()
+
+
+@pytest.fixture
+def log_lines() -> LogLines:
+    """What is logged during the test."""
+    from . import logs  # noqa: PLC0415
+    from .about import ABOUT  # noqa: PLC0415
+    from .settings import LogSettings  # noqa: PLC0415
+
+    lines = LogLines()
+    logs.configure(LogSettings(level="DEBUG", levels={"asyncio": "WARNING"}), ABOUT, [lines])
+    return lines
+
+
+@pytest.fixture
+def app(settings: Any, log_lines: LogLines) -> FastAPI:
+    """The whole application, as `app serve` would make it."""
+    made: FastAPI = import_module(f"{_PACKAGE}.app").create_app(settings)
+    return made
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the running application: its lifespan has begun, and ends with the test."""
+    with TestClient(app) as client:
+        yield client

@@ -1,0 +1,154 @@
+"""Several workers: gunicorn's arbiter, with the application imported once and shared by forking.
+
+See docs/decisions for why gunicorn. What is added here: Ctrl-C drains as SIGTERM does, a second signal ends at once,
+and a worker that can't start ends the service in place of a restart loop.
+"""
+
+import gc
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from gunicorn import glogging
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
+from uvicorn_worker import UvicornWorker
+
+from . import slots
+from .lifecycle import LIFECYCLE
+from .server import EX_CUT, Server, uvicorn_options
+from .settings import OpsSettings
+from .stdout import Stdout
+
+_HANG_SECONDS: Final = 120  # an event loop that has not turned for so long will not come back
+_MARGIN_SECONDS: Final = 4.0
+_KILLED_WHILE_STARTING: Final = 20
+_IGNORED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
+
+log = structlog.get_logger(__name__)
+
+
+class _Worker(UvicornWorker):  # type: ignore[misc]
+    """gunicorn's worker around the draining server."""
+
+    async def _serve(self) -> None:
+        application: _Application = self.app
+        config = uvicorn.Config(
+            self.wsgi,
+            timeout_notify=self.timeout,
+            callback_notify=self.callback_notify,
+            **uvicorn_options(application.settings),
+        )
+        server = Server(config, application.settings, application.sink, alone=False)
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+class _Logger(glogging.Logger):  # type: ignore[misc]
+    """gunicorn's logger, which leaves handlers and levels to the service's pipeline."""
+
+    def setup(self, cfg: Any) -> None:
+        self._set_nothing = cfg
+
+    def reopen_files(self) -> None:
+        pass
+
+    def close_on_exec(self) -> None:
+        pass
+
+
+class _Application(BaseApplication):  # type: ignore[misc]
+    def __init__(self, application: Any, settings: OpsSettings, listener: socket.socket, sink: Stdout) -> None:
+        self.application, self.settings, self.sink = application, settings, sink
+        self._listener = listener
+        super().__init__()
+
+    def load_config(self) -> None:
+        stop = self.settings.shutdown
+        for name, value in {
+            "bind": f"fd://{self._listener.fileno()}",
+            "workers": self.settings.workers,
+            "worker_class": _Worker,
+            "logger_class": _Logger,
+            "preload_app": True,
+            "timeout": _HANG_SECONDS,
+            "graceful_timeout": stop.drain_seconds + stop.timeout_seconds + _MARGIN_SECONDS,
+            "control_socket_disable": True,
+            "when_ready": _before_workers,
+            "post_fork": _in_worker,
+            "child_exit": _worker_ended,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self.application
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's arbiter with the service's meaning of signals."""
+
+    handle_int = Arbiter.handle_term
+    stopping = False
+    killed_while_starting = 0
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        for unused in _IGNORED:  # the configuration can't change while the service runs
+            signal.signal(unused, signal.SIG_IGN)
+
+    def signal(self, sig: int, frame: FrameType | None) -> None:
+        # While stopping, gunicorn looks for SIGQUIT to end its workers at once.
+        ends = sig in (signal.SIGTERM, signal.SIGINT)
+        super().signal(signal.SIGQUIT if ends and self.stopping else sig, frame)
+
+    def stop(self, graceful: bool = True) -> None:
+        self.stopping = True
+        LIFECYCLE.drain()
+        super().stop(graceful)
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
+        try:
+            super().halt(reason, exit_status or 0)
+        except SystemExit:
+            if reason is not None:
+                print(f"the service can't start: {reason}, see the log above", file=sys.stderr)
+            if not exit_status and LIFECYCLE.was_cut:
+                sys.exit(EX_CUT)
+            raise
+
+
+def serve_workers(application: Any, settings: OpsSettings, listener: socket.socket, sink: Stdout) -> int:
+    """Serve with several workers until a signal; returns the exit status."""
+    try:
+        _Arbiter(_Application(application, settings, listener, sink)).run()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    finally:
+        slots.remove()
+    return 0
+
+
+def _before_workers(_: Any) -> None:
+    log.info("service started")
+    gc.collect()
+    gc.freeze()  # what is shared by forking stays shared: the collector no longer touches it
+
+
+def _in_worker(_: Any, worker: Any) -> None:
+    worker.slot = slots.claim()
+
+
+def _worker_ended(arbiter: _Arbiter, worker: Any) -> None:
+    """In the main process: decide whether a dead worker is worth replacing."""
+    if arbiter.stopping or slots.was_ready(worker.pid):
+        arbiter.killed_while_starting = 0
+        return
+    arbiter.killed_while_starting += 1
+    if arbiter.killed_while_starting >= _KILLED_WHILE_STARTING:
+        raise HaltServer(f"{_KILLED_WHILE_STARTING} workers in a row were killed while starting", arbiter.WORKER_BOOT_ERROR)
