@@ -11,16 +11,14 @@ from .settings import Settings
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Open what a worker needs (pools, clients from `ops.http_client`) before the `yield`, close it after."""
     yield
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the application. With several workers this runs once, before they are forked: open nothing here."""
-    checks: list[Check] = [
-        # Check("payments", payments.ping, critical=False),
-    ]
+    checks: list[Check] = []  # of what the service depends on, as Check("payments", payments.ping, critical=False)
     app = create_service(settings, checks=checks, lifespan=lifespan)
     app.state.settings = settings
     app.include_router(router)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .settings import BuildSettings
 
 PACKAGE = __name__.split(".")[0]
+ANSWERS = Path(__file__).with_name("answers.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class About:
         )
 
 
-def read(answers: Path = Path(__file__).with_name("answers.json")) -> About:
+def read(answers: Path = ANSWERS) -> About:
     """Read the answers rendered beside this module and the installed distribution's version.
 
     Without them (the template's own sources, a checkout that is not installed) the package's name and

@@ -202,7 +202,9 @@ def _variables(
     for key, _ in list(_leaves(source.values)):  # names inside a JSON value
         if not _exists(cls, key):
             known = [".".join(name) for name, _ in walk(cls)]
-            problems.append(f"{_nearest(source.where, key)}: no such setting: {'.'.join(key)}{_suggest('.'.join(key), known)}")
+            problems.append(
+                f"{_nearest(source.where, key)}: no such setting: {'.'.join(key)}{_suggest('.'.join(key), known)}"
+            )
             del _at(source.values, key[:-1])[key[-1]]
     return source
 
@@ -305,7 +307,7 @@ def _explain(cls: type[OpsSettings], detail: Mapping[str, Any], values: dict[str
 
 def _mentions(message: str, value: Any) -> bool:
     texts = [str(item) for item in value] if isinstance(value, list) else [str(value)]
-    return any(len(text) > 2 and text in message for text in texts)  # noqa: PLR2004
+    return any(len(text) > 2 and text in message for text in texts)
 
 
 def _suggest(wrong: str, known: list[str]) -> str:

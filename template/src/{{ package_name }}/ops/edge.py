@@ -127,7 +127,19 @@ class Edge:
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("began", "context", "done", "edge", "receive_", "received", "scope", "send_", "status", "task", "timed_out")
+    __slots__ = (
+        "began",
+        "context",
+        "done",
+        "edge",
+        "receive_",
+        "received",
+        "scope",
+        "send_",
+        "status",
+        "task",
+        "timed_out",
+    )
 
     def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
         self.began = perf_counter()
@@ -180,7 +192,7 @@ class Exchange:
         edge.enter(self)
         try:
             await edge.app(self.scope, self.receive_ if self.received < 0 else self.receive, self.send)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged, counted and answered
             await self._failed(error)
         except asyncio.CancelledError:
             if not self.timed_out:  # the time to stop is over

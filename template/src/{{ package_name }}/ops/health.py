@@ -16,7 +16,12 @@ from prometheus_client import Gauge
 
 from .settings import HealthSettings
 
-UP = Gauge("dependency_up", "Whether a dependency's check passes, in every worker.", ["dependency"], multiprocess_mode="livemin")
+UP = Gauge(
+    "dependency_up",
+    "Whether a dependency's check passes, in every worker.",
+    ["dependency"],
+    multiprocess_mode="livemin",
+)
 LATENCY = Gauge(
     "dependency_check_duration_seconds",
     "Duration of the last check of a dependency, the longest of all workers.",

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, disable_created_metrics
 
 from .about import About
 from .context import current
@@ -33,6 +33,7 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _NO_REQUEST: Final = {"request_id": None, "trace_id": None, "span_id": None}
 
+disable_created_metrics()  # a series for each series, which several workers could not keep anyway
 RECORDS = Counter("log_records", "Log records by level, whether or not a sink could take them.", ["level"])
 DROPPED = Counter("log_records_dropped", "Log records that a sink could not take.", ["sink"])
 
@@ -78,7 +79,9 @@ class Pipeline:
             sink.write(rendered)
 
 
-def configure(settings: LogSettings, about: About, sinks: Sequence[Sink], *, max_line: int = MAX_LINE_BYTES) -> Pipeline:
+def configure(
+    settings: LogSettings, about: About, sinks: Sequence[Sink], *, max_line: int = MAX_LINE_BYTES
+) -> Pipeline:
     """Send everything that is logged in this process through one new pipeline, and return it.
 
     Args:
@@ -93,7 +96,7 @@ def configure(settings: LogSettings, about: About, sinks: Sequence[Sink], *, max
         cache_logger_on_first_use=True,
     )
     _BRIDGE.pipeline = pipeline
-    logging.captureWarnings(True)
+    logging.captureWarnings(capture=True)
     logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers = [_BRIDGE]
@@ -180,7 +183,14 @@ class _Named:
         self.name = name or "root"
         self._logger = logging.getLogger(name)
 
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
+    @property
+    def disabled(self) -> bool:
+        return self._logger.disabled
+
+    def getEffectiveLevel(self) -> int:  # noqa: N802 - the standard library's names
+        return self._logger.getEffectiveLevel()
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
         return self._logger.isEnabledFor(level)
 
 
@@ -190,7 +200,8 @@ class _Bridge(logging.Handler):
     pipeline: Pipeline | None = None
 
     def __call__(self, logger: Any, method: str, event: Event) -> Any:
-        assert self.pipeline is not None
+        if self.pipeline is None:
+            raise structlog.DropEvent
         level = {"exception": "error", "warn": "warning", "fatal": "critical"}.get(method, method)
         text = str(event.pop("event", ""))
         if (arguments := event.pop("positional_args", None)) is not None:
@@ -283,8 +294,8 @@ def _shorten(event: Event, excess: int) -> bool:
     for name, value in event.items():
         if isinstance(value, dict | list | tuple):  # one text is easier to cut than a tree
             sizes[name] = len(str(value))
-    name = max(sizes, key=lambda each: sizes[each], default=None)
-    if name is None or sizes[name] <= 64:  # noqa: PLR2004
+    name = max(sizes, key=lambda each: sizes[each], default="")
+    if sizes.get(name, 0) <= 64:
         return False
     value = event[name] if isinstance(event[name], str) else str(event[name])
     keep = max(24, (len(value) - max(excess, len(value) // 8) - 40) // 2)

@@ -38,9 +38,7 @@ DURATION = Histogram(
     ["http_request_method", "http_route", "http_response_status_code"],
     buckets=sorted({*_BUCKETS, ABOUT.latency_target_seconds}),
 )
-ACTIVE = Gauge(
-    "http_server_active_requests", "HTTP server requests in flight.", multiprocess_mode="livesum"
-)
+ACTIVE = Gauge("http_server_active_requests", "HTTP server requests in flight.", multiprocess_mode="livesum")
 
 
 class RequestSeries:
@@ -151,7 +149,7 @@ class Exposition:
         folder = slots.shared_folder()
         if folder is None:
             return REGISTRY
-        return MultiProcessCollector(None, path=str(folder))  # type: ignore[no-untyped-call, return-value]
+        return MultiProcessCollector(None, path=str(folder))  # type: ignore[no-untyped-call]
 
 
 class _Together(Collector):

@@ -19,7 +19,13 @@ IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
 _MAX_WAIT_SECONDS: Final = 10.0
 _PEER = re.compile(r"[a-z][a-z0-9._-]{0,62}").fullmatch
-_TRANSIENT = (httpx2.ConnectError, httpx2.TimeoutException, httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+_TRANSIENT = (
+    httpx2.ConnectError,
+    httpx2.TimeoutException,
+    httpx2.ReadError,
+    httpx2.WriteError,
+    httpx2.RemoteProtocolError,
+)
 
 DURATION = Histogram(
     "http_client_request_duration_seconds",
@@ -87,7 +93,7 @@ class _Measured(httpx2.AsyncBaseTransport):
         try:
             response = await self._inner.handle_async_request(request)
             status = str(response.status_code)
-            error = status if response.status_code >= 500 else ""  # noqa: PLR2004
+            error = status if response.status_code >= 500 else ""
             return response
         except Exception as raised:
             error = type(raised).__name__

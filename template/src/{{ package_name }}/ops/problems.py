@@ -68,7 +68,7 @@ class Problem(Response):
         if request is not None:
             document["request_id"] = request.request_id
         document.update(extensions or {})
-        body = b"" if status in _BODILESS or status < 200 else orjson.dumps(document, str)  # noqa: PLR2004
+        body = b"" if status in _BODILESS or status < 200 else orjson.dumps(document, str)
         super().__init__(body, status, headers)
 
 

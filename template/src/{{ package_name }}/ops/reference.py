@@ -38,7 +38,13 @@ def markdown(cls: type[OpsSettings]) -> str:
         "|---|---|---|---|---|",
     ]
     for key, info in walk(cls):
-        cells = [f"`{variable(key)}`", f"`{'.'.join(key)}`", _accepts(cls, key), f"`{_default(key, info)}`", _about(info)]
+        cells = [
+            f"`{variable(key)}`",
+            f"`{'.'.join(key)}`",
+            _accepts(cls, key),
+            f"`{_default(key, info)}`",
+            _about(info),
+        ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -54,7 +60,7 @@ def dotenv(cls: type[OpsSettings]) -> str:
 
 def _quoted(default: str) -> str:
     text = default[1:-1] if default[:1] == '"' else default
-    return f"'{text}'" if set(text) & set(" \"{}[]#$") else text
+    return f"'{text}'" if set(text) & set(' "{}[]#$') else text
 
 
 def _about(info: FieldInfo) -> str:
@@ -94,7 +100,7 @@ def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def _words(schema: dict[str, Any], node: dict[str, Any]) -> str:  # noqa: PLR0911 - one return a form
+def _words(schema: dict[str, Any], node: dict[str, Any]) -> str:
     node = _resolved(schema, node)
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
@@ -104,7 +110,9 @@ def _words(schema: dict[str, Any], node: dict[str, Any]) -> str:  # noqa: PLR091
     kind = node.get("type")
     if kind in ("integer", "number"):
         low, high = node.get("minimum", node.get("exclusiveMinimum")), node.get("maximum", node.get("exclusiveMaximum"))
-        bounds = "" if low is None and high is None else f" {'' if low is None else low} … {'' if high is None else high}"
+        bounds = (
+            "" if low is None and high is None else f" {'' if low is None else low} … {'' if high is None else high}"
+        )
         above = " (not 0)" if node.get("exclusiveMinimum") == 0 else ""
         return f"{kind}{bounds}{above}"
     if kind == "array":

@@ -1,5 +1,7 @@
 """`app serve`: from loaded settings to a serving process, in the order in which things depend on each other."""
 
+# ruff: noqa: T201 - people read what is printed here
+
 import errno
 import importlib
 import os
@@ -75,7 +77,9 @@ def _prepare_metrics(settings: OpsSettings) -> str | None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+        0
+    ]
     listener = socket.socket(family, kind, proto)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:

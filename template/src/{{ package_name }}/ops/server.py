@@ -5,6 +5,8 @@ client to close the connection; then no new connections, and requests in flight 
 process ends with status 0. A second signal, or the limit, cuts what still runs.
 """
 
+# ruff: noqa: T201 - people read what is printed here
+
 import asyncio
 import logging
 import os
@@ -78,7 +80,7 @@ class Server(uvicorn.Server):
         signal.signal(signal.SIGTERM, self.handle_exit)
         yield
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Begin to stop, or, at the second signal, end at once."""
         again = self._signalled_at is not None and self._alone
         if again or sig == signal.SIGQUIT:
@@ -109,11 +111,11 @@ class Server(uvicorn.Server):
         if self._signalled_at is not None and not self.should_exit:
             since = monotonic() - self._signalled_at
             if LIFECYCLE.draining:
-                if not LIFECYCLE.closing or since < 0.2:  # noqa: PLR2004 - said once
+                if not LIFECYCLE.closing or since < 0.2:  # said once
                     self._say_draining()
                 LIFECYCLE.closing = True
                 self.should_exit = since >= self._drain_seconds
-            elif since >= 0.5:  # noqa: PLR2004 - only this worker is to go: the others take over its listening socket
+            elif since >= 0.5:  # only this worker is to go: the others take over its listening socket
                 LIFECYCLE.closing = self.should_exit = True
         return await super().on_tick(counter)
 

@@ -1,7 +1,7 @@
 """Puts the operational parts around the service's own application."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -37,14 +37,17 @@ class Service(FastAPI):
         taken = [route for route in self.routes if getattr(route, "path", None) in self.endpoints.routes]
         if taken:
             paths = ", ".join(str(getattr(route, "path", "")) for route in taken)
-            raise RuntimeError(f"{paths}: this path is the template's (see docs/operations.md); give your route another")
+            raise RuntimeError(
+                f"{paths}: this path is the template's (see docs/operations.md); give your route another"
+            )
         inner = super().build_middleware_stack()
         if isinstance(inner, ServerErrorMiddleware):
             inner = inner.app  # the edge does its work: it sees and counts every exception, and answers in JSON
         if trusted := self._settings.proxies.trusted:
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: PLC0415 - only where used
 
-            inner = ProxyHeadersMiddleware(inner, trusted_hosts=[str(network) for network in trusted])  # type: ignore
+            hosts = [str(network) for network in trusted]
+            inner = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, inner), trusted_hosts=hosts))
         return Edge(inner, self.endpoints, RequestSeries(self), self._settings.limits)
 
 

@@ -45,7 +45,7 @@ def log_lines() -> LogLines:
 
 
 @pytest.fixture
-def app(settings: Any, log_lines: LogLines) -> FastAPI:
+def app(settings: Any, log_lines: LogLines) -> FastAPI:  # noqa: ARG001 - logging is set up first
     """The whole application, as `app serve` would make it."""
     made: FastAPI = import_module(f"{_PACKAGE}.app").create_app(settings)
     return made

@@ -4,6 +4,8 @@ See docs/decisions for why gunicorn. What is added here: Ctrl-C drains as SIGTER
 and a worker that can't start ends the service in place of a restart loop.
 """
 
+# ruff: noqa: T201 - people read what is printed here
+
 import gc
 import signal
 import socket
@@ -151,4 +153,6 @@ def _worker_ended(arbiter: _Arbiter, worker: Any) -> None:
         return
     arbiter.killed_while_starting += 1
     if arbiter.killed_while_starting >= _KILLED_WHILE_STARTING:
-        raise HaltServer(f"{_KILLED_WHILE_STARTING} workers in a row were killed while starting", arbiter.WORKER_BOOT_ERROR)
+        raise HaltServer(
+            f"{_KILLED_WHILE_STARTING} workers in a row were killed while starting", arbiter.WORKER_BOOT_ERROR
+        )
