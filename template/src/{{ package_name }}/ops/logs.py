@@ -33,7 +33,7 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _NO_REQUEST: Final = {"request_id": None, "trace_id": None, "span_id": None}
 
-disable_created_metrics()  # a series for each series, which several workers could not keep anyway
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each series, which several workers could not keep anyway
 RECORDS = Counter("log_records", "Log records by level, whether or not a sink could take them.", ["level"])
 DROPPED = Counter("log_records_dropped", "Log records that a sink could not take.", ["sink"])
 

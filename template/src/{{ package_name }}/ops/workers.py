@@ -7,9 +7,11 @@ and a worker that can't start ends the service in place of a restart loop.
 # ruff: noqa: T201 - people read what is printed here
 
 import gc
+import logging
 import signal
 import socket
 import sys
+from math import ceil
 from types import FrameType
 from typing import Any, Final
 
@@ -28,7 +30,7 @@ from .settings import OpsSettings
 from .stdout import Stdout
 
 _HANG_SECONDS: Final = 120  # an event loop that has not turned for so long will not come back
-_MARGIN_SECONDS: Final = 4.0
+_MARGIN_SECONDS: Final = 4
 _KILLED_WHILE_STARTING: Final = 20
 _IGNORED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 
@@ -37,6 +39,12 @@ log = structlog.get_logger(__name__)
 
 class _Worker(UvicornWorker):  # type: ignore[misc]
     """gunicorn's worker around the draining server."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in ("uvicorn.error", "uvicorn.access"):  # the base class has led them past the pipeline
+            logging.getLogger(name).propagate = True
+            logging.getLogger(name).setLevel(logging.NOTSET)
 
     async def _serve(self) -> None:
         application: _Application = self.app
@@ -56,7 +64,10 @@ class _Logger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's logger, which leaves handlers and levels to the service's pipeline."""
 
     def setup(self, cfg: Any) -> None:
-        self._set_nothing = cfg
+        self.cfg = cfg
+        for logger in (self.error_log, self.access_log):
+            logger.propagate = True
+            logger.setLevel(logging.NOTSET)
 
     def reopen_files(self) -> None:
         pass
@@ -80,7 +91,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "logger_class": _Logger,
             "preload_app": True,
             "timeout": _HANG_SECONDS,
-            "graceful_timeout": stop.drain_seconds + stop.timeout_seconds + _MARGIN_SECONDS,
+            "graceful_timeout": ceil(stop.drain_seconds + stop.timeout_seconds + _MARGIN_SECONDS),
             "control_socket_disable": True,
             "when_ready": _before_workers,
             "post_fork": _in_worker,
