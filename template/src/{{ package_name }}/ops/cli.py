@@ -23,6 +23,16 @@ def main(application: str, settings: str, arguments: list[str] | None = None) ->
         The exit status.
     """
     given = _parser().parse_args(arguments)
+    try:
+        status = _run(given, application, settings)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `app config | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _run(given: argparse.Namespace, application: str, settings: str) -> int:
     if given.command == "version":
         return _version()
     if given.command == "config" and (given.schema or given.reference):

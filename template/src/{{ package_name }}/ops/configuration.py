@@ -26,6 +26,12 @@ SECRETS_DIR = Path("/run/secrets")
 MASK = "**********"
 MAX_SECRET_BYTES = 65_536
 _SECRET_NAME = re.compile(r"secret|passw|passphrase|token|credential|api_?key|private_?key|dsn", re.IGNORECASE)
+_NESTED = {
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -46,7 +52,8 @@ class Loaded(Generic[S]):
 
     def origin(self, key: Key) -> str:
         """Where the value at `key` came from: a flag, variable, file and line, or `default`."""
-        return _nearest(self.origins, key) or "default"
+        inside = [place for other, place in self.origins.items() if other[: len(key)] == key]
+        return ", ".join(dict.fromkeys(inside)) or _nearest(self.origins, key) or "default"
 
 
 @dataclass
@@ -297,8 +304,9 @@ def _explain(cls: type[OpsSettings], detail: Mapping[str, Any], values: dict[str
     if detail["type"] == "missing":
         return f"{dotted}: no value; set {variable(key)}, or {dotted} in the YAML file"
     origin = _nearest(origins, key) or "default"
-    if isinstance(value := _at(values, key), str) and detail["type"] in {"list_type", "dict_type", "model_type"}:
-        message = f"{message}, as JSON"
+    value = _at(values, key)
+    if detail["type"] in _NESTED:
+        message = f"it should be {_NESTED[detail['type']]}{' in JSON' if isinstance(value, str) else ''}"
     if is_secret(key, info):
         message = message if not _mentions(message, _at(values, key)) else "not accepted"
         return f"{origin}: {dotted}: {message}"

@@ -109,11 +109,11 @@ def _words(schema: dict[str, Any], node: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(words))
     kind = node.get("type")
     if kind in ("integer", "number"):
-        low, high = node.get("minimum", node.get("exclusiveMinimum")), node.get("maximum", node.get("exclusiveMaximum"))
+        low, high = node.get("minimum", node.get("exclusiveMinimum")), node.get("maximum")
         bounds = (
             "" if low is None and high is None else f" {'' if low is None else low} … {'' if high is None else high}"
         )
-        above = " (not 0)" if node.get("exclusiveMinimum") == 0 else ""
+        above = " (above 0)" if node.get("exclusiveMinimum") == 0 else ""
         return f"{kind}{bounds}{above}"
     if kind == "array":
         return f"list of {_words(schema, node.get('items', {}))}"

@@ -7,7 +7,7 @@ Defaults are those of production; `config/dev.yaml` relaxes them. Every setting 
 import hashlib
 import re
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
 ]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(lambda value: ip_network(str(value)))]
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 
 
@@ -136,7 +137,7 @@ class LimitSettings(Section):
 class ProxySettings(Section):
     """Which peers may say who the client is."""
 
-    trusted: list[IPv4Network | IPv6Network] = Field(
+    trusted: list[Network] = Field(
         default_factory=list,
         description=(
             "Networks of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. "
