@@ -19,7 +19,7 @@ from . import logs
 from .context import RequestContext, current
 from .endpoints import Endpoints
 from .lifecycle import LIFECYCLE
-from .metrics import ACTIVE, RequestSeries
+from .metrics import ACTIVE, UNMATCHED, RequestSeries
 from .problems import Problem
 from .settings import LimitSettings
 
@@ -81,6 +81,10 @@ class Edge:
             if message["type"] == "lifespan.startup.complete":
                 monitor.start()
                 self.endpoints.started = True
+            elif message["type"] in ("lifespan.startup.failed", "lifespan.shutdown.failed"):
+                stack = message.get("message", "").strip()
+                log.critical(message["type"], exception_message=stack.rpartition("\n")[2], exception_stacktrace=stack)
+                message = {"type": message["type"]}  # the server would log the bare text
             await send(message)
 
         await self.app(scope, from_server, to_server)
@@ -292,7 +296,10 @@ class Exchange:
         edge.leave(self)
         seconds = perf_counter() - self.began
         method = self.scope["method"]
-        route = edge.series.observe(self.scope, method, self.status or 500, seconds)
+        try:
+            route = edge.series.observe(self.scope, method, self.status or 500, seconds)
+        except Exception:  # noqa: BLE001 - no space for metrics is no reason to fail a request
+            route = UNMATCHED
         self._access_line("info", _INFO, route, seconds)
 
     def _access_line(self, level: str, number: int, route: str, seconds: float) -> None:

@@ -73,7 +73,8 @@ class Pipeline:
                 line[name if name not in line else f"{name}_"] = value
         for processor in self.processors:
             line = processor(line)
-        self._counters[level].inc()
+        with suppress(OSError, TypeError, ValueError):  # no space for metrics is no reason to lose a line
+            self._counters[level].inc()
         rendered = self._render(line)
         for sink in self._sinks:
             sink.write(rendered)

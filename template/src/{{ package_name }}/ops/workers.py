@@ -8,6 +8,7 @@ and a worker that can't start ends the service in place of a restart loop.
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -125,6 +126,15 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         LIFECYCLE.drain()
         super().stop(graceful)
 
+    def reap_workers(self) -> None:
+        while True:
+            try:
+                super().reap_workers()
+                return
+            except HaltServer:
+                if not self.stopping:
+                    raise  # once stopping, there is nothing more to halt, and the others are still to be reaped
+
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
         try:
             super().halt(reason, exit_status or 0)
@@ -138,12 +148,14 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
 def serve_workers(application: Any, settings: OpsSettings, listener: socket.socket, sink: Stdout) -> int:
     """Serve with several workers until a signal; returns the exit status."""
+    main_process = os.getpid()
     try:
         _Arbiter(_Application(application, settings, listener, sink)).run()
-    except SystemExit as end:
+    except SystemExit as end:  # a forked worker comes by here, too
         return end.code if isinstance(end.code, int) else 1
     finally:
-        slots.remove()
+        if os.getpid() == main_process:
+            slots.remove()
     return 0
 
 

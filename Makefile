@@ -1,0 +1,45 @@
+# Shipshape's own Makefile. That of rendered services is template/Makefile.jinja and template/ops/Makefile.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PORT ?= 8000
+.DEFAULT_GOAL := help
+
+help: ## List the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: add PYTHON=python3.13 or the like" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@touch $@
+
+install: $(VENV)/installed ## Install the tools into .venv
+
+demo: install ## Render a service into demo/, install it and start it in the foreground; PORT=8000
+	rm -rf demo
+	$(BIN)/copier copy --quiet --defaults --vcs-ref HEAD --data service_name=orders "$(CURDIR)" demo
+	git -C demo init --quiet
+	$(MAKE) --no-print-directory -C demo install
+	@sh tests/demo.sh $(PORT)
+	@cd demo && exec .venv/bin/app serve --config config/dev.yaml --port $(PORT)
+
+check: install ## Check format, lint and types, of the template's files too
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy tests
+	$(BIN)/python tests/in_place.py
+	$(MAKE) --no-print-directory -C .in-place install check
+
+test: check ## Run the whole suite
+	$(MAKE) --no-print-directory -C .in-place test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: install ## Run what needs no installed service
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+lock: install ## Pin the tools anew, with hashes and without an index's address
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
+
+.PHONY: help install demo check test test-fast lock

@@ -1,0 +1,142 @@
+"""A service starts with nothing configured, speaks JSON, and says plainly why it can't start."""
+
+import json
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.services import Running, clean_environment, free_port, run, serving, until
+
+pytestmark = pytest.mark.slow
+FIELDS = {"timestamp", "level", "event", "logger", "service", "version", "request_id", "trace_id", "span_id"}
+ACCESS_FIELDS = {"http_request_method", "http_route", "http_response_status_code", "duration_ms"}
+
+
+def test_it_boots_with_no_configuration_at_all_and_every_line_is_json(orders: Path) -> None:
+    process = subprocess.Popen(
+        [orders / ".venv/bin/app", "serve"],
+        env=clean_environment(PORT=str(port := free_port())),
+        stdout=subprocess.PIPE,
+    )
+    service = Running(process, port)
+    try:
+        until(lambda: service.get("/readyz").status_code == 200, "readiness", 20)
+        service.get("/v1/vat-rates/NO")
+        service.get("/nowhere?secret=1")
+        service.signal()
+        output, _ = process.communicate(timeout=20)
+    finally:
+        service.end()
+    lines = [json.loads(line) for line in output.splitlines()]
+
+    assert process.returncode == 0
+    assert all(set(line) >= FIELDS for line in lines)
+    assert {line["service"] for line in lines} == {"orders"}
+    access = [line for line in lines if line["event"] == "request"]
+    assert [line["http_route"] for line in access] == ["/v1/vat-rates/{country}", "_UNMATCHED"]
+    assert all(set(line) >= ACCESS_FIELDS and line["request_id"] and line["trace_id"] for line in access)
+    assert b"secret=1" not in output
+    assert b"nowhere" not in output
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_source_of_lines_takes_the_same_form(probes: Path, workers: int) -> None:
+    with serving(probes, "--workers", str(workers), env={"APP_LOG__LEVEL": "DEBUG"}) as service:
+        for path in ("/v1/crash", "/v1/log", "/v1/items/a"):
+            service.get(path)
+        service.stop()
+
+    loggers = {line["logger"] for line in service.logged()}
+    assert all(set(line) >= FIELDS for line in service.logged())
+    assert {"access", "uvicorn.error", "probes.routes"} <= loggers
+    assert ("gunicorn.error" in loggers) is (workers > 1)
+    assert not service.errors
+
+
+def test_an_unhandled_exception_is_one_line_with_the_ids_of_its_answer(probes: Path) -> None:
+    with serving(probes) as service:
+        answer = service.get("/v1/crash")
+        service.stop()
+
+    (line,) = service.logged(level="error")
+    assert line["exception_type"] == "RuntimeError"
+    assert "in crash" in line["exception_stacktrace"]
+    assert line["request_id"] == answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert "hunter2" not in answer.text
+
+
+def test_a_trace_is_continued_and_its_ids_are_on_every_line(probes: Path) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with serving(probes) as service:
+        answer = service.get("/v1/log", headers={"traceparent": trace})
+        service.stop()
+
+    lines = service.logged(trace_id="0af7651916cd43dd8448eb211c80319c")
+    assert [line["event"] for line in lines] == ["from structlog", "request"]
+    assert answer.headers["traceparent"] == f"00-0af7651916cd43dd8448eb211c80319c-{lines[0]['span_id']}-01"
+
+
+def test_levels_of_single_loggers_win(probes: Path) -> None:
+    quiet = {"APP_LOG__LEVELS": '{"access": "WARNING", "uvicorn.error": "ERROR", "probes.routes": "DEBUG"}'}
+    with serving(probes, env=quiet) as service:
+        service.get("/v1/log")
+        service.stop()
+
+    assert {line["logger"] for line in service.logged()} == {"probes.routes", "probes.ops.server", "probes.ops.health"}
+
+
+def test_the_console_format_is_for_people(orders: Path) -> None:
+    with serving(orders, env={"APP_LOG__FORMAT": "console"}) as service:
+        service.get("/v1/vat-rates/NO")
+        service.stop()
+
+    text = b"".join(service.lines).decode()
+    assert "http_route=/v1/vat-rates/{country}" in text.replace("\x1b[0m", "")
+
+
+def test_a_lifespan_that_fails_ends_the_service_with_its_reason(probes: Path) -> None:
+    for workers in ("1", "3"):
+        with serving(probes, "--workers", workers, env={"PROBE_START": "fail"}, ready=False) as service:
+            status = service.wait()
+
+        assert status == 3
+        assert "the service can't start" in b"".join(service.errors).decode()
+        (line, *_) = service.logged(level="critical")
+        assert "the database is not there" in line["exception_message"]
+        assert not service.logged(event="uncaught exception")
+
+
+def test_a_worker_that_dies_while_starting_ends_the_service_and_not_a_restart_loop(probes: Path) -> None:
+    with serving(probes, "--workers", "3", env={"PROBE_START": "exit"}, ready=False) as service:
+        status = service.wait(10)
+
+    assert status == 3
+    assert "the service can't start" in b"".join(service.errors).decode()
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_port_in_use_is_said_with_the_remedy(orders: Path, workers: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = run(orders, "serve", "--host", "127.0.0.1", "--port", port, "--workers", workers)
+
+    assert ended.status == 69
+    assert f"127.0.0.1, port {port} is in use" in ended.stderr
+    assert "--port" in ended.stderr
+
+
+def test_health_answers_for_the_container(orders: Path) -> None:
+    with serving(orders) as service:
+        alive = run(orders, "health", "--port", str(service.port))
+        ready = run(orders, "health", "--ready", "--port", str(service.port))
+    gone = run(orders, "health", "--port", str(service.port))
+
+    assert (alive.status, ready.status, gone.status) == (0, 0, 1)
+
+
+def test_version_names_the_service_and_the_template(orders: Path) -> None:
+    assert run(orders, "version").stdout.startswith("orders 0.1.0 (commit unknown, built unknown, template ")
