@@ -13,11 +13,11 @@ _SERVING, _DRAINING, _CUT = 0, 1, 2
 
 
 class Lifecycle:
-    """`closing` asks clients to close their connections; `draining` says that the service is being stopped."""
+    """Serving, draining, or stopped with requests cut off."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, 1)
-        self.closing = False
+        self.retiring = False  # this worker alone is to go
         self.started_at = datetime.now(UTC)
         self._started = monotonic()
 
@@ -25,22 +25,29 @@ class Lifecycle:
         """The whole service is being stopped: readiness fails from now on, in every worker."""
         if self._shared[0] == _SERVING:
             self._shared[0] = _DRAINING
-        self.closing = True
 
     def cut(self) -> None:
         """Requests were cut off, because the time to stop was over or a second signal came."""
         self._shared[0] = _CUT
 
     @property
+    def closing(self) -> bool:
+        """Whether clients are to close their connections to this process."""
+        return self.retiring or self._shared[0] != _SERVING
+
+    @property
     def draining(self) -> bool:
+        """Whether the whole service is being stopped."""
         return self._shared[0] != _SERVING
 
     @property
     def was_cut(self) -> bool:
+        """Whether any request was cut off."""
         return self._shared[0] == _CUT
 
     @property
     def uptime_seconds(self) -> float:
+        """Seconds since the service started."""
         return monotonic() - self._started
 
 

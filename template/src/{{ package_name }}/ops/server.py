@@ -67,6 +67,7 @@ class Server(uvicorn.Server):
         self._alone = alone
         self._parent = os.getppid()
         self._signalled_at: float | None = None
+        self._said = self._ending = False
         logging.getLogger("uvicorn.error").addFilter(_told_by_the_edge)
 
     @contextmanager
@@ -111,16 +112,11 @@ class Server(uvicorn.Server):
         if self._signalled_at is not None and not self.should_exit:
             since = monotonic() - self._signalled_at
             if LIFECYCLE.draining:
-                if not LIFECYCLE.closing or since < 0.2:  # said once
-                    self._say_draining()
-                LIFECYCLE.closing = True
+                self._say_draining()
                 self.should_exit = since >= self._drain_seconds
             elif since >= 0.5:  # only this worker is to go: the others take over its listening socket
-                LIFECYCLE.closing = self.should_exit = True
+                LIFECYCLE.retiring = self.should_exit = True
         return await super().on_tick(counter)
-
-    _said = False
-    _ending = False
 
     def _say_draining(self) -> None:
         if not self._said:

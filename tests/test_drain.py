@@ -1,0 +1,149 @@
+"""Stopping loses no request: with one worker and with three, with a client that honours readiness."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.services import Client, Load, Running, serving, until
+
+pytestmark = pytest.mark.slow
+
+
+async def balanced_load(service: Running, load: Load) -> None:
+    """Clients on kept connections, as behind a balancer that asks `/readyz` and stops sending when it fails."""
+    clients = [Client(service.port, "/v1/items/a", load, pause=0.001) for _ in range(8)]
+
+    async def balancer() -> None:
+        ready = Load()
+        probe = Client(service.port, "/readyz", ready)
+        while not ready.answered.get(503):
+            await probe.send(1)
+            await asyncio.sleep(0.1)
+        for client in clients:
+            client.stopped = True
+
+    async def stop_in_a_moment() -> None:
+        await asyncio.sleep(0.7)
+        service.signal()
+
+    await asyncio.gather(balancer(), stop_in_a_moment(), *(client.send(100_000) for client in clients))
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_sigterm_under_load_fails_no_request(probes: Path, workers: str) -> None:
+    for _ in range(3):
+        load = Load()
+        with serving(probes, "--workers", workers, env={"APP_LOG__LEVEL": "ERROR"}) as service:
+            until(lambda: len(service.workers()) == int(workers), "the workers")
+            asyncio.run(balanced_load(service, load))
+            status = service.wait()
+
+        assert (status, load.failed, list(load.answered)) == (0, 0, [200]), load.errors
+        assert load.total > 200
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_requests_are_served_while_readiness_fails(probes: Path, workers: str) -> None:
+    with serving(probes, "--workers", workers) as service:
+        service.signal()
+        until(lambda: service.get("/readyz").status_code == 503, "draining")
+        answer = service.get("/v1/items/a")
+        phase = service.status()["phase"]
+        status = service.wait()
+
+    assert answer.status_code == 200
+    assert answer.headers["connection"] == "close"
+    assert phase == "draining"
+    assert status == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+@pytest.mark.parametrize("path", ["/v1/slow?seconds=3", "/v1/slow-thread?seconds=3", "/v1/stream?chunks=6&seconds=0.5"])
+def test_a_slow_request_in_flight_completes(probes: Path, workers: str, path: str) -> None:
+    async def request(service: Running) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await asyncio.sleep(0.3)
+        service.signal()
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        return answer
+
+    with serving(probes, "--workers", workers, env={"APP_SHUTDOWN__DRAIN_SECONDS": "0.3"}) as service:
+        answer = asyncio.run(request(service))
+        status = service.wait()
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith((b'{"seconds":3.0}', b"0\r\n\r\n"))
+    assert status == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_sigint_drains_as_well(probes: Path, workers: str) -> None:
+    with serving(probes, "--workers", workers) as service:
+        service.signal(signal.SIGINT)
+        until(lambda: service.get("/readyz").status_code == 503, "draining")
+
+        assert service.wait() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_second_sigterm_ends_it_at_once(probes: Path, workers: str) -> None:
+    async def request(service: Running) -> float:
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"GET /v1/slow?seconds=30 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await asyncio.sleep(0.3)
+        service.signal()
+        await asyncio.sleep(0.5)
+        service.signal()
+        began = time.monotonic()
+        await asyncio.to_thread(service.wait)
+        writer.close()
+        return time.monotonic() - began
+
+    env = {"APP_SHUTDOWN__DRAIN_SECONDS": "20", "APP_SHUTDOWN__TIMEOUT_SECONDS": "20"}
+    with serving(probes, "--workers", workers, env=env) as service:
+        assert asyncio.run(request(service)) < 3.5
+        assert service.process.returncode == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+@pytest.mark.parametrize("path", ["/v1/slow?seconds=30", "/v1/slow-thread?seconds=30"])
+def test_the_time_limit_cuts_what_still_runs(probes: Path, workers: str, path: str) -> None:
+    async def request(service: Running) -> float:
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await asyncio.sleep(0.3)
+        service.signal()
+        began = time.monotonic()
+        await asyncio.to_thread(service.wait)
+        writer.close()
+        return time.monotonic() - began
+
+    env = {"APP_SHUTDOWN__DRAIN_SECONDS": "0.2", "APP_SHUTDOWN__TIMEOUT_SECONDS": "1"}
+    with serving(probes, "--workers", workers, env=env) as service:
+        seconds = asyncio.run(request(service))
+
+    assert 1 <= seconds < 6
+    assert service.process.returncode == 1
+
+
+def test_a_hanging_shutdown_of_the_application_does_not_hold_up_the_process(probes: Path) -> None:
+    env = {"PROBE_STOP_SECONDS": "60", "APP_SHUTDOWN__DRAIN_SECONDS": "0", "APP_SHUTDOWN__TIMEOUT_SECONDS": "0.5"}
+    with serving(probes, env=env) as service:
+        began = time.monotonic()
+        service.stop()
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_service_that_is_still_starting_ends_at_the_first_signal(probes: Path) -> None:
+    with serving(probes, env={"PROBE_START_SECONDS": "60"}, ready=False) as service:
+        service.wait_for(event="Waiting for application startup.")
+        began = time.monotonic()
+
+        assert service.stop() == 0
+        assert time.monotonic() - began < 3
