@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -133,6 +134,11 @@ class Running:
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def labels(sample: str) -> dict[str, str]:
+    """The labels of a sample's name, as Prometheus writes them."""
+    return dict(re.findall(r'(\w+)="([^"]*)"', sample))
 
 
 def children(pid: int) -> list[int]:

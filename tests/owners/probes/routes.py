@@ -83,5 +83,5 @@ async def write_log() -> dict[str, str]:
 
 
 @tenants.get("/users/{user}")
-async def get_user(tenant: str, user: str) -> dict[str, str]:
-    return {"tenant": tenant, "user": user}
+async def get_user(request: Request, user: str) -> dict[str, str]:
+    return {"tenant": request.path_params["tenant"], "user": user}

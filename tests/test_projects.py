@@ -1,0 +1,136 @@
+"""The rendered project's own habits hold: in the default render, and in the one farthest from it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests import services
+from tests.test_render import LONG, TEXT
+
+pytestmark = pytest.mark.slow
+FARTHEST = {
+    "service_name": LONG,
+    "package_name": "p" * 40,
+    "description": TEXT,
+    "owner_team": "- yes: no # [team]",
+    "owner_email": "o.r+d_e-r%s@sub-1.example.co.uk",
+    "availability_target": "99.999",
+    "latency_target_ms": "60000",
+    "personal_data": "no",
+    "image_registry": "localhost:5000",
+    "python_version": "3.11",
+}
+
+
+@pytest.fixture(scope="session")
+def farthest(shared: Path, source: Path) -> Path:
+    """A service whose every answer differs from the default, installed."""
+    project = services.render(source, shared / "farthest", **FARTHEST)
+    return services.install(project)
+
+
+def make(project: Path, *targets: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in services.clean_environment().items() if name != "MAKEFLAGS"}
+    command = ["make", *targets, f"PYTHON={sys.executable}"]
+    return subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+@pytest.mark.parametrize("which", ["orders", "farthest"])
+@pytest.mark.xdist_group("projects")
+def test_make_check_and_test_pass(which: str, request: pytest.FixtureRequest) -> None:
+    done = make(request.getfixturevalue(which), "check", "test")
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "TOTAL" in done.stdout
+
+
+def test_the_linter_refuses_ops_code_that_reaches_for_the_owners(orders: Path) -> None:
+    wrong = orders / "src" / "orders" / "ops" / "wrong.py"
+    wrong.write_text('"""Wrong."""\n\nfrom ..routes import router as router\n')
+    try:
+        done = make(orders, "check")
+    finally:
+        wrong.unlink()
+
+    assert done.returncode != 0
+    assert "TID252" in done.stdout
+
+
+def test_the_type_checker_is_strict(orders: Path) -> None:
+    wrong = orders / "src" / "orders" / "wrong.py"
+    wrong.write_text('"""Wrong."""\n\n\ndef untyped(value):  # noqa: D103\n    return value\n')
+    try:
+        done = make(orders, "check")
+    finally:
+        wrong.unlink()
+
+    assert done.returncode != 0
+    assert "Function is missing a type annotation" in done.stdout
+
+
+def test_a_warning_fails_the_tests_and_so_does_lost_coverage(orders: Path) -> None:
+    test = orders / "tests" / "test_wrong.py"
+    test.write_text('import warnings\n\n\ndef test_wrong() -> None:\n    warnings.warn("old")\n')
+    try:
+        done = make(orders, "test")
+    finally:
+        test.unlink()
+    untested = orders / "src" / "orders" / "untested.py"
+    lines = "\n".join(f"    if value == {number}:\n        return {number}" for number in range(400))
+    untested.write_text(f'"""Untested."""\n\n\ndef untested(value: int) -> int:\n{lines}\n    return value\n')
+    try:
+        uncovered = make(orders, "test")
+    finally:
+        untested.unlink()
+
+    assert "UserWarning: old" in done.stdout
+    assert done.returncode != 0
+    assert uncovered.returncode != 0
+    assert "less than fail-under" in uncovered.stdout + uncovered.stderr
+
+
+def test_a_stale_reference_fails_the_tests_and_make_docs_renews_it(orders: Path) -> None:
+    page = orders / "docs" / "configuration.md"
+    before = page.read_text()
+    page.write_text(before.replace("APP_PORT", "APP_PROT"))
+    stale = subprocess.run(
+        [orders / ".venv/bin/python", "-m", "pytest", "-q", "tests/ops/test_reference.py"],
+        cwd=orders,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    renewed = make(orders, "docs")
+
+    assert stale.returncode != 0
+    assert "make docs" in stale.stdout
+    assert renewed.returncode == 0
+    assert page.read_text() == before
+
+
+def test_make_run_serves_for_development_and_ends_with_sigterm(orders: Path) -> None:
+    port = services.free_port()
+    process = subprocess.Popen(
+        ["make", "run"],
+        cwd=orders,
+        env=services.clean_environment(APP_PORT=str(port)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    service = services.Running(process, port)
+    try:
+        services.until(lambda: service.get("/readyz").status_code == 200, "readiness", 20)
+        answer = service.get("/status", headers={"Authorization": "Bearer a-token-for-development-only"})
+        process.terminate()
+        process.wait(10)
+
+        assert answer.status_code == 200
+        with pytest.raises(httpx2.ConnectError):
+            service.get("/livez")
+    finally:
+        service.end()
