@@ -1,6 +1,6 @@
 """Several workers: gunicorn's arbiter, with the application imported once and shared by forking.
 
-See docs/decisions for why gunicorn. What is added here: Ctrl-C drains as SIGTERM does, a second signal ends at once,
+Why gunicorn: decision record 1 of the template. What is added here: Ctrl-C drains as SIGTERM does, a second signal ends at once,
 and a worker that can't start ends the service in place of a restart loop.
 """
 
