@@ -41,8 +41,8 @@ class Service(FastAPI):
                 f"{paths}: this path is the template's (see docs/operations.md); give your route another"
             )
         inner = super().build_middleware_stack()
-        if isinstance(inner, ServerErrorMiddleware):
-            inner = inner.app  # the edge does its work: it sees and counts every exception, and answers in JSON
+        if isinstance(inner, ServerErrorMiddleware) and inner.handler is None:
+            inner = inner.app  # the edge does its work; an owner's handler for Exception keeps it
         if trusted := self._settings.proxies.trusted:
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: PLC0415 - only where used
 
