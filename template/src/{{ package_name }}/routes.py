@@ -1,6 +1,6 @@
 """The HTTP API: an example to replace with your own. It prices an order; nothing is stored."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
 
 import structlog
@@ -53,7 +53,7 @@ async def create_quote(order: Order, request: Request) -> Quote:
     """What an order would cost."""
     percent = vat_percent(order.country)
     net = sum((line.quantity * line.unit_price for line in order.lines), Decimal(0))
-    vat = (net * percent / 100).quantize(Decimal("0.01"))
+    vat = (net * percent / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
     # Fields, not sentences; ids of the request are added to every line. No personal data here.
     log.info("quote made", country=order.country, lines=len(order.lines))
     return Quote(currency=request.app.state.settings.currency, net=net, vat=vat, total=net + vat)

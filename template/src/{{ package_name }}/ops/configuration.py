@@ -22,6 +22,7 @@ S = TypeVar("S", bound=OpsSettings)
 Key = tuple[str, ...]
 
 PREFIX = "APP_"
+_PLACES = {f"{PREFIX}CONFIG_FILE", f"{PREFIX}SECRETS_DIR"}
 SECRETS_DIR = Path("/run/secrets")
 MASK = "**********"
 MAX_SECRET_BYTES = 65_536
@@ -32,7 +33,7 @@ _NESTED = {
     "model_type": "an object",
     "model_attributes_type": "an object",
 }
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+_USERINFO = re.compile(r"(?<=://).*@")  # greedy: a password may hold any character
 
 
 class ConfigurationError(Exception):
@@ -76,14 +77,15 @@ def load(cls: type[S], environ: Mapping[str, str], flags: Mapping[str, str | Non
         ConfigurationError: with every problem of every source.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
+    places = {name.upper(): value for name, value in environ.items() if name.upper() in _PLACES}
     file = given.pop("config", None)
     file_from = "flag --config"
     if file is None:
-        file, file_from = environ.get(f"{PREFIX}CONFIG_FILE"), f"environment variable {PREFIX}CONFIG_FILE"
+        file, file_from = places.get(f"{PREFIX}CONFIG_FILE"), f"environment variable {PREFIX}CONFIG_FILE"
     problems: list[str] = []
     sources = [  # the last one wins
         _from_yaml(cls, file, file_from, problems),
-        _from_secret_files(cls, environ.get(f"{PREFIX}SECRETS_DIR"), problems),
+        _from_secret_files(cls, places.get(f"{PREFIX}SECRETS_DIR"), problems),
         _from_environment(cls, environ, problems),
         _Source(dict(given), {(name,): f"flag --{name}" for name in given}),
     ]
@@ -122,7 +124,7 @@ def walk(cls: type[BaseModel], prefix: Key = ()) -> Iterator[tuple[Key, FieldInf
 
 
 def is_secret(key: Key, info: FieldInfo | None) -> bool:
-    """Whether a value must never be shown: by its type, or, as a second guard, by its name."""
+    """Whether a value must never be shown: by its type, by that of something in it, or, as a second guard, by its name."""
     return (info is not None and _holds_secret(info.annotation)) or any(_SECRET_NAME.search(part) for part in key)
 
 
@@ -130,13 +132,25 @@ def shown(key: Key, info: FieldInfo | None, value: Any) -> str:
     """A value as JSON for people to read: secrets masked, credentials in URLs too."""
     if is_secret(key, info) and value not in (None, [], {}, ""):
         return json.dumps([MASK] * len(value)) if isinstance(value, list) else json.dumps(MASK)
-    return _USERINFO.sub(f"{MASK}@", json.dumps(value, default=str, ensure_ascii=False))
+    return json.dumps(_masked(value), default=str, ensure_ascii=False)
+
+
+def _masked(value: Any) -> Any:
+    """Without credentials in URLs, and without what lies under a secret's name."""
+    if isinstance(value, str):
+        return _USERINFO.sub(f"{MASK}@", value)
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    if isinstance(value, dict):
+        return {name: MASK if _SECRET_NAME.search(str(name)) else _masked(item) for name, item in value.items()}
+    return value
 
 
 def _from_environment(cls: type[OpsSettings], environ: Mapping[str, str], problems: list[str]) -> _Source:
-    known = {f"{PREFIX}CONFIG_FILE", f"{PREFIX}SECRETS_DIR"}
-    names = {name: name for name in environ if name.upper().startswith(PREFIX) and name.upper() not in known}
-    source = _variables(cls, {name: environ[name] for name in names}, "environment variable {}", problems)
+    given = {name: value for name, value in environ.items() if name.upper().startswith(PREFIX)}
+    for name in [name for name in given if name.upper() in _PLACES]:
+        del given[name]
+    source = _variables(cls, given, "environment variable {}", problems)
     if "port" not in source.values and "PORT" in environ:
         source.values["port"], source.where[("port",)] = environ["PORT"], "environment variable PORT"
     return source
@@ -183,9 +197,11 @@ class _Variables(EnvSettingsSource):
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
+            decoded = super().decode_complex_value(field_name, field, value)
+        except (ValueError, RecursionError):
             return self._text(value)
+        # A file of text may look like JSON's number: it is a list only if it says so.
+        return decoded if isinstance(decoded, list | dict) or self._text is str else self._text(value)
 
 
 def _variables(
@@ -239,7 +255,21 @@ def _from_yaml(cls: type[OpsSettings], file: str | None, named_by: str, problems
     if not isinstance(node, yaml.MappingNode):
         problems.append(f"{file}: the file must hold settings as 'name: value'")
         return _Source()
+    if (cycle := _cycle(node, ())) is not None:
+        problems.append(f"{file}:{cycle.start_mark.line + 1}: a value that contains itself")
+        return _Source()
     return _YamlReader(cls, file, problems).read(node)
+
+
+def _cycle(node: Any, around: tuple[Any, ...]) -> Any:
+    """A YAML node that is its own descendant, by an alias to what is around it; None without one."""
+    if any(node is outer for outer in around):
+        return node
+    for part in node.value if isinstance(node.value, list) else ():
+        for inner in part if isinstance(part, tuple) else (part,):
+            if (found := _cycle(inner, (*around, node))) is not None:
+                return found
+    return None
 
 
 class _YamlReader:
@@ -303,7 +333,14 @@ def _explain(cls: type[OpsSettings], detail: Mapping[str, Any], values: dict[str
     dotted = ".".join(key) or "settings"
     if detail["type"] == "missing":
         return f"{dotted}: no value; set {variable(key)}, or {dotted} in the YAML file"
-    origin = _nearest(origins, key) or "default"
+    if not key:  # a rule of the owner's over several settings: its own words must do
+        return (
+            f"settings: {_USERINFO.sub(f'{MASK}@', message)}"
+            if not _mentions(message, values)
+            else "settings: not accepted"
+        )
+    inside = [place for other, place in origins.items() if other[: len(key)] == key]
+    origin = _nearest(origins, key) or ", ".join(dict.fromkeys(inside)) or "default"
     value = _at(values, key)
     if detail["type"] in _NESTED:
         message = f"it should be {_NESTED[detail['type']]}{' in JSON' if isinstance(value, str) else ''}"
@@ -314,6 +351,8 @@ def _explain(cls: type[OpsSettings], detail: Mapping[str, Any], values: dict[str
 
 
 def _mentions(message: str, value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_mentions(message, item) for item in value.values())
     texts = [str(item) for item in value] if isinstance(value, list) else [str(value)]
     return any(len(text) > 2 and text in message for text in texts)
 
@@ -351,11 +390,14 @@ def _kinds(annotation: Any) -> set[Any]:
 
 
 def _holds_secret(annotation: Any) -> bool:
-    return any(
-        member in (SecretStr, SecretBytes) or any(_holds_secret(part) for part in get_args(member))
-        for member in _members(annotation)
-        if member is not Ellipsis
-    )
+    for member in _members(annotation):
+        if member in (SecretStr, SecretBytes) or any(_holds_secret(part) for part in get_args(member)):
+            return True
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            fields = member.model_fields.items()
+            if any(_SECRET_NAME.search(name) or _holds_secret(info.annotation) for name, info in fields):
+                return True
+    return False
 
 
 def _field(model: type[BaseModel], name: str, fold: bool) -> FieldInfo | None:

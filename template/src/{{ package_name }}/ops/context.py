@@ -5,11 +5,12 @@ from contextvars import ContextVar
 from random import getrandbits
 from typing import Final
 
+_FLAGS: Final = 0b11  # sampled, random: those that the standard defines; others are set to zero
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
 # https://www.w3.org/TR/trace-context/#traceparent-header; a later version may append fields after a dash.
 _TRACEPARENT: Final = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?").fullmatch
 # https://www.w3.org/TR/trace-context/#tracestate-header; at most 512 characters are passed on.
-_TRACESTATE: Final = re.compile(r"[\x20-\x7e]{1,512}").fullmatch
+_TRACESTATE: Final = re.compile(rb"[\x20-\x7e]{1,512}").fullmatch
 
 
 class RequestContext:
@@ -17,7 +18,9 @@ class RequestContext:
 
     __slots__ = ("flags", "request_id", "span_id", "trace_id", "tracestate")
 
-    def __init__(self, request_id: bytes | None = None, traceparent: bytes | None = None) -> None:
+    def __init__(
+        self, request_id: bytes | None = None, traceparent: bytes | None = None, tracestate: bytes | None = None
+    ) -> None:
         """Take over what the caller sent if it is well formed, and make up the rest.
 
         A hostile or broken value is replaced, never repaired: it would end in every log line and in answers.
@@ -30,14 +33,10 @@ class RequestContext:
         self.span_id = f"{getrandbits(64) or 1:016x}"
         if traceparent is not None and (given := parse_traceparent(traceparent)) is not None:
             self.trace_id, self.flags = given
+            if tracestate is not None and _TRACESTATE(tracestate):
+                self.tracestate = tracestate.decode("ascii")
         else:
             self.trace_id, self.flags = f"{getrandbits(128) or 1:032x}", "00"
-
-    def continue_state(self, tracestate: bytes) -> None:
-        """Keep the caller's `tracestate` for outgoing calls, if it is well formed."""
-        text = tracestate.decode("latin-1")
-        if _TRACESTATE(text):
-            self.tracestate = text
 
     @property
     def traceparent(self) -> str:
@@ -52,7 +51,7 @@ def parse_traceparent(value: bytes) -> tuple[str, str] | None:
         return None
     if match[2] == b"0" * 32 or match[3] == b"0" * 16:
         return None
-    return match[2].decode("ascii"), match[4].decode("ascii")
+    return match[2].decode("ascii"), f"{int(match[4], 16) & _FLAGS:02x}"
 
 
 current: ContextVar[RequestContext | None] = ContextVar("request", default=None)

@@ -48,7 +48,7 @@ class Edge:
         self.limits = limits
         self.active: dict[Exchange, None] = {}  # requests whose answer is not complete, the oldest first
         self._operational = frozenset(endpoints.routes)
-        self._sweeping = False
+        self._sweeper: asyncio.AbstractEventLoop | None = None  # the loop that has a sweep planned
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -104,28 +104,28 @@ class Edge:
         """Count a request as in flight, and see to it that it can't stay so for ever."""
         self.active[exchange] = None
         ACTIVE.inc()
-        if not self._sweeping:
-            self._sweep_later()
+        if len(self.active) == 1 and self._sweeper is not (loop := asyncio.get_running_loop()):
+            self._sweep_later(loop)
 
     def leave(self, exchange: "Exchange") -> None:
         """The answer is complete, or nobody will complete it."""
         if self.active.pop(exchange, exchange) is None:
             ACTIVE.dec()
 
-    def _sweep_later(self) -> None:
-        self._sweeping = True
-        asyncio.get_running_loop().call_later(min(1.0, self.limits.request_seconds / 4), self._sweep)
+    def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._sweeper = loop
+        loop.call_later(min(1.0, self.limits.request_seconds / 4), self._sweep)
 
     def _sweep(self) -> None:
         """Time out requests that have not begun to answer. One timer for all is cheaper than one for each."""
-        self._sweeping = False
+        self._sweeper = None
         oldest = perf_counter() - self.limits.request_seconds
         for exchange in list(self.active):
             if exchange.began > oldest:
                 break
             exchange.time_out()
         if self.active:
-            self._sweep_later()
+            self._sweep_later(asyncio.get_running_loop())
 
 
 class Exchange:
@@ -165,12 +165,11 @@ class Exchange:
             elif name == b"tracestate":
                 tracestate = value if tracestate is None else tracestate + b"," + value
             elif name == b"content-length":
-                self.received = 0 if value != b"0" else -1
+                if value != b"0":
+                    self.received = 0
             elif name == b"transfer-encoding":
                 self.received = 0
-        self.context = RequestContext(request_id, traceparent)
-        if tracestate is not None and traceparent:
-            self.context.continue_state(tracestate)
+        self.context = RequestContext(request_id, traceparent, tracestate)
 
     async def operate(self) -> None:
         """Answer an operational route: no limits, no SLI, and an access line only at DEBUG."""
@@ -181,7 +180,16 @@ class Exchange:
             log.exception("an operational route failed")
             response = Problem(500)
         await self._respond(response, self._send_with_ids)
-        self._access_line("debug", _DEBUG, self.scope["path"], perf_counter() - self.began)
+        if _ACCESS.isEnabledFor(_DEBUG):
+            fields = {
+                "http_request_method": self.edge.series.method(self.scope["method"]),
+                "http_route": self.scope["path"],
+            }
+            fields |= {
+                "http_response_status_code": self.status,
+                "duration_ms": round((perf_counter() - self.began) * 1000, 3),
+            }
+            logs.emit("debug", "access", "request", fields)
 
     async def run(self) -> None:
         """Pass the request on to the application within the limits."""
@@ -206,11 +214,15 @@ class Exchange:
                 self.task.uncancel()
         finally:
             if not self.done:
+                if 0 < self.status < 400:
+                    self.status = CLIENT_CLOSED  # it began to answer and nobody failed: the client went away
                 self._finish()
 
     async def receive(self) -> Message:
         """The request's body, up to the limit."""
         message = await self.receive_()
+        if message["type"] == "http.disconnect" and self.status == 0:
+            self.status = CLIENT_CLOSED  # whatever the application answers, nobody reads it
         if message["type"] == "http.request":
             self.received += len(message.get("body", b""))
             if self.received > self.edge.limits.request_body_bytes:
@@ -222,7 +234,7 @@ class Exchange:
         if self.timed_out:
             return
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = self.status or message["status"]
             await self._send_with_ids(message)
             return
         await self.send_(message)
@@ -300,21 +312,8 @@ class Exchange:
             route = edge.series.observe(self.scope, method, self.status or 500, seconds)
         except Exception:  # noqa: BLE001 - no space for metrics is no reason to fail a request
             route = UNMATCHED
-        self._access_line("info", _INFO, route, seconds)
-
-    def _access_line(self, level: str, number: int, route: str, seconds: float) -> None:
-        if _ACCESS.isEnabledFor(number):
-            logs.emit(
-                level,
-                "access",
-                "request",
-                {
-                    "http_request_method": self.edge.series.method(self.scope["method"]),
-                    "http_route": route,
-                    "http_response_status_code": self.status or 500,
-                    "duration_ms": round(seconds * 1000, 3),
-                },
-            )
+        if _ACCESS.isEnabledFor(_INFO):
+            logs.access(edge.series.method(method), route, self.status or 500, seconds)
 
     def _route(self) -> str:
         return self.edge.series.route(self.scope)
@@ -322,5 +321,5 @@ class Exchange:
     def _declared_length(self) -> int:
         for name, value in self.scope["headers"]:
             if name == b"content-length":
-                return int(value) if value.isdigit() else 0
+                return int(value[:20]) if value.isdigit() else 0
         return 0

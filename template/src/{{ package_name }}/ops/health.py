@@ -35,7 +35,7 @@ CHECKED = Gauge(
     multiprocess_mode="livemin",
 )
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}").fullmatch
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
+_CREDENTIALS = re.compile(r"(?<=://)\S*@")
 _RETRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -125,6 +125,11 @@ class Watch:
         self._checked.set(self.time.timestamp())
         self._note(error)
 
+    def cancel(self) -> None:
+        """End the probe that runs now, if any."""
+        if self._probe is not None:
+            self._probe.cancel()
+
     async def _call(self) -> object:
         return await self.check.probe()
 
@@ -162,6 +167,8 @@ class Monitor:
 
     async def stop(self) -> None:
         """End all checks."""
+        for watch in self.watches:
+            watch.cancel()
         for task in self._tasks:
             task.cancel()
         with suppress(asyncio.CancelledError):
@@ -193,5 +200,9 @@ def _outcome(probe: "asyncio.Task[object]") -> str | None:
     if probe.cancelled():
         return "cancelled"
     if (error := probe.exception()) is not None:
-        return _CREDENTIALS.sub("**********@", f"{type(error).__name__}: {error}"[:300])
+        try:
+            text = f"{type(error).__name__}: {error}"
+        except Exception:  # noqa: BLE001 - an error whose text can't be made is an error, too
+            text = type(error).__name__
+        return _CREDENTIALS.sub("**********@", text[:10_000])[:300]
     return "the probe returned False" if probe.result() is False else None

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from time import gmtime, strftime, time
 from types import TracebackType
 from typing import Any, Final, Protocol
 
@@ -28,9 +29,11 @@ Processor = Callable[[Event], Event]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+_URGENT: Final = frozenset({"warning", "error", "critical"})
 MAX_LINE_BYTES: Final = 32_768
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_OWN_FIELDS: Final = 9  # timestamp to span_id, which every line has
 _NO_REQUEST: Final = {"request_id": None, "trace_id": None, "span_id": None}
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each series, which several workers could not keep anyway
@@ -41,17 +44,20 @@ DROPPED = Counter("log_records_dropped", "Log records that a sink could not take
 class Sink(Protocol):
     """Takes finished lines; must return at once and never raise."""
 
-    def write(self, line: bytes) -> None: ...
+    def write(self, line: bytes, *, urgent: bool = False) -> None: ...
 
 
 class Pipeline:
     """The one way of a log record from its source to the sinks."""
 
-    def __init__(self, about: About, sinks: Sequence[Sink], render: Callable[[Event], bytes]) -> None:
+    def __init__(self, about: About, sinks: Sequence[Sink], render: Callable[[Event], bytes], *, json: bool) -> None:
         self.processors: list[Processor] = []  # the seam for redaction: each sees the event before it is rendered
         self._service = {"service": about.name, "version": about.version}
         self._sinks = tuple(sinks)
         self._render = render
+        self._json = json
+        self._access: dict[tuple[str, str, int], str] = {}
+        self._second, self._stamp = 0, ""
         self._counters = {level: RECORDS.labels(level) for level in LEVELS}
 
     def emit(self, level: str, logger: str, event: str, fields: Event) -> None:
@@ -75,9 +81,51 @@ class Pipeline:
             line = processor(line)
         with suppress(OSError, TypeError, ValueError):  # no space for metrics is no reason to lose a line
             self._counters[level].inc()
-        rendered = self._render(line)
+        self._send(self._render(line), urgent=level in _URGENT)
+
+    def access(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Log the line that every request has, as `emit` would, at a fifth of its cost.
+
+        Args:
+            method, route: bounded by the caller, since a template is kept for each that was met.
+            seconds: duration of the request.
+        """
+        request = current.get()
+        if request is None or not self._json:
+            fields = {"http_request_method": method, "http_route": route, "http_response_status_code": status}
+            self.emit("info", "access", "request", {**fields, "duration_ms": round(seconds * 1000, 3)})
+            return
+        try:
+            template = self._access[method, route, status]
+        except KeyError:
+            template = self._access[method, route, status] = self._access_template(method, route, status)
+        now = time()
+        if int(now) != self._second:
+            self._second, self._stamp = int(now), strftime("%Y-%m-%dT%H:%M:%S", gmtime(now))
+        fraction = int(now % 1 * 1e6)
+        values = (self._stamp, fraction, request.request_id, request.trace_id, request.span_id, seconds * 1000)
+        with suppress(OSError, TypeError, ValueError):
+            self._counters["info"].inc()
+        self._send((template % values).encode(), urgent=False)
+
+    def _access_template(self, method: str, route: str, status: int) -> str:
+        """A line with six places for `%`; the ids that come into them need no JSON quoting."""
+        line: dict[str, object] = {
+            "timestamp": "\0t",
+            "level": "info",
+            "event": "request",
+            "logger": "access",
+            **self._service,
+        }
+        line |= {"request_id": "\0s", "trace_id": "\0s", "span_id": "\0s"}
+        line |= {"http_request_method": method, "http_route": route, "http_response_status_code": status}
+        text = orjson.dumps({**line, "duration_ms": "\0d"}).decode().replace("%", "%%")
+        text = text.replace("\\u0000t", "%s.%06dZ").replace("\\u0000s", "%s").replace('"\\u0000d"', "%.3f")
+        return f"{text}\n"
+
+    def _send(self, rendered: bytes, *, urgent: bool) -> None:
         for sink in self._sinks:
-            sink.write(rendered)
+            sink.write(rendered, urgent=urgent)
 
 
 def configure(
@@ -89,7 +137,7 @@ def configure(
         max_line: bytes of a line, beyond which its longest texts lose their middle.
     """
     render = json_line(max_line) if settings.format == "json" else console_line()
-    pipeline = Pipeline(about, sinks, render)
+    pipeline = Pipeline(about, sinks, render, json=settings.format == "json")
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, structlog.contextvars.merge_contextvars, _BRIDGE],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -114,9 +162,15 @@ def emit(level: str, logger: str, event: str, fields: Event) -> None:
         _BRIDGE.pipeline.emit(level, logger, event, fields)
 
 
+def access(method: str, route: str, status: int, seconds: float) -> None:
+    """Log a request's line; its level is the caller's to check."""
+    if _BRIDGE.pipeline is not None:
+        _BRIDGE.pipeline.access(method, route, status, seconds)
+
+
 def stdout_sink(writers: int) -> tuple[Stdout, int]:
     """The sink for standard output, and the longest line that `writers` processes may write to it."""
-    sink = Stdout(on_drop=DROPPED.labels("stdout").inc)
+    sink = Stdout(on_drop=DROPPED.labels("stdout").inc, writers=writers)
     return sink, PIPE_BUF if writers > 1 and sink.shared_pipe else MAX_LINE_BYTES
 
 
@@ -154,6 +208,10 @@ def json_line(max_line: int) -> Callable[[Event], bytes]:
             event = {str(name): _plain(value) for name, value in event.items()}
             line = orjson.dumps(event, _text, _JSON)
         while len(line) > max_line and _shorten(event, len(line) - max_line):
+            line = orjson.dumps(event, _text, _JSON)
+        while len(line) > max_line and len(event) > _OWN_FIELDS:  # very many fields, or very long names
+            for name in list(event)[-max(1, (len(event) - _OWN_FIELDS) // 2) :]:
+                del event[name]
             line = orjson.dumps(event, _text, _JSON)
         return line
 

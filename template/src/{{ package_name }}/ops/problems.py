@@ -86,8 +86,18 @@ async def _http(_: Request, error: HTTPException) -> Response:
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:
     # Neither `input` nor `ctx`: they hold what the caller sent.
-    errors = [{"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+    errors = [{"loc": list(each["loc"]), "msg": _message(each), "type": each["type"]} for each in error.errors()]
     return Problem(422, "The request does not match the API's description.", {"errors": errors})
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """Pydantic's message, unless it repeats what the caller sent."""
+    if error["type"] == "union_tag_invalid":
+        return f"Input should have one of the expected tags: {error['ctx']['expected_tags']}"
+    given, message = error.get("input"), str(error["msg"])
+    if isinstance(given, str | int | float) and len(str(given)) > 2 and str(given) in message:
+        return "The value is not accepted"
+    return message
 
 
 def _title(status: int) -> str:

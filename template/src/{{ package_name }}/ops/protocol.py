@@ -9,6 +9,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .settings import LimitSettings
 
+_LINGER_SECONDS = 1.0
+
 
 def limited(limits: LimitSettings) -> type[HttpToolsProtocol]:
     """The protocol class with these limits."""
@@ -31,6 +33,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_bytes = 0  # received since the last complete headers
         self._in_headers = True  # or between two requests
         self._deadline: asyncio.TimerHandle | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -41,6 +44,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._in_headers:
             # One piece may hold a whole request with its body: only what stays incomplete, or is far too much, counts.
             self._header_bytes += len(data)
@@ -95,6 +100,12 @@ class LimitedProtocol(HttpToolsProtocol):
             f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
+        self._refused = True
         self._forget_deadline()
         self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
+        if self.transport.can_write_eof():
+            # Closing while the peer still sends would reset the connection, and it might never read the answer.
+            self.transport.write_eof()
+            self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import problems
 from .about import ABOUT
+from .dispatch import Dispatcher
 from .edge import Edge
 from .endpoints import Endpoints
 from .health import Check, Monitor
@@ -32,23 +34,32 @@ class Service(FastAPI):
         self.endpoints = Endpoints(about, Monitor(checks, settings.health), settings.status.digests())
         problems.install(self)
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """FastAPI's own, without the question whether its telemetry is on."""
+        if scope["type"] != "http" or self.middleware_stack is None or self.root_path:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await self.middleware_stack(scope, receive, send)
+
     def build_middleware_stack(self) -> ASGIApp:
         """The application's layers, built at the first request."""
-        taken = [route for route in self.routes if getattr(route, "path", None) in self.endpoints.routes]
-        if taken:
-            paths = ", ".join(str(getattr(route, "path", "")) for route in taken)
-            raise RuntimeError(
-                f"{paths}: this path is the template's (see docs/operations.md); give your route another"
-            )
-        inner = super().build_middleware_stack()
+        paths = {str(route.path) for route in iter_route_contexts(self.routes)}
+        if taken := sorted(paths & set(self.endpoints.routes)):
+            raise RuntimeError(f"{', '.join(taken)}: this path is the template's; give your route another")
+        inner: Any = super().build_middleware_stack()
+        layer = inner
+        while getattr(layer, "app", self.router) is not self.router:
+            layer = layer.app
+        layer.app = Dispatcher(self.router)
         if isinstance(inner, ServerErrorMiddleware) and inner.handler is None:
             inner = inner.app  # the edge does its work; an owner's handler for Exception keeps it
         if trusted := self._settings.proxies.trusted:
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: PLC0415 - only where used
 
             hosts = [str(network) for network in trusted]
-            inner = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, inner), trusted_hosts=hosts))
-        return Edge(inner, self.endpoints, RequestSeries(self), self._settings.limits)
+            inner = ProxyHeadersMiddleware(inner, trusted_hosts=hosts)
+        return Edge(cast(ASGIApp, inner), self.endpoints, RequestSeries(self), self._settings.limits)
 
 
 def create_service(settings: OpsSettings, *, checks: Sequence[Check] = (), **options: Any) -> FastAPI:

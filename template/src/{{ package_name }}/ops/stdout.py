@@ -1,8 +1,8 @@
 """Writes log lines to standard output without ever waiting for its reader.
 
-Inside the event loop there is one write a tick. A pipe takes up to PIPE_BUF bytes as one piece, so that the lines of
-several workers on one pipe never mix (pipe(7)). A reader that stalls, is gone, or a full disk costs lines, which are
-counted, and never a request.
+Inside the event loop lines are gathered for a moment, unless they are urgent. A pipe takes up to PIPE_BUF bytes as one
+piece (pipe(7)), so that the lines of several workers on one pipe never mix. A reader that stalls or is gone, or a full
+disk, costs lines, which are counted, and never a request.
 """
 
 import asyncio
@@ -13,52 +13,60 @@ import stat
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from threading import get_ident
+from threading import Lock, get_ident
+from typing import Final
 
-MAX_PENDING_BYTES = 1_048_576
-PIPE_BUF = select.PIPE_BUF
-_PATIENCE_MS = 100  # outside the event loop: how long to wait for a reader that has stalled
+MAX_PENDING_BYTES: Final = 1_048_576
+MAX_PIECE_BYTES: Final = 32_768
+PIPE_BUF: Final = select.PIPE_BUF
+_GATHER_SECONDS: Final = 0.01  # each write wakes the reader: by far the largest part of a line's cost
+_PATIENCE_MS: Final = 100  # outside the event loop: how long to wait for a reader that has stalled
 
 
 class Stdout:
-    """One file descriptor for lines; `dropped` counts those that it could not take."""
+    """One file descriptor for lines; `dropped` counts those that it could not take.
 
-    def __init__(self, fd: int = 1, on_drop: Callable[[int], None] | None = None) -> None:
+    Args:
+        fd: the descriptor; it is never closed, and never made non-blocking for others.
+        on_drop: is called with the number of lines that were dropped.
+        writers: processes that write to the same file.
+    """
+
+    def __init__(self, fd: int = 1, on_drop: Callable[[int], None] | None = None, writers: int = 1) -> None:
         self.dropped = 0
         self._on_drop = on_drop
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
-        self._scheduled = False
-        self._watching = False
-        self._stalled = False
+        self._planned = self._soon = self._watching = self._stalled = False
+        self._torn = False  # the reader has the beginning of a line whose rest is still pending
+        self._lock = Lock()
         self._fd, self._send, self.shared_pipe = _opened(fd)
+        self._piece = PIPE_BUF if self.shared_pipe and writers > 1 else MAX_PIECE_BYTES
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: bytes, *, urgent: bool = False) -> None:
         """Take one line, with its newline. From any thread; returns at once."""
         if self._pending_bytes + len(line) > MAX_PENDING_BYTES:
             self._drop(1)
             return
         self._pending.append(line)
         self._pending_bytes += len(line)
-        loop = self._loop
-        if loop is None:
+        if self._loop is None:
             self.flush()
-        elif not self._scheduled:
-            self._scheduled = True
-            try:
-                if get_ident() == self._thread:
-                    loop.call_soon(self._tick)
-                else:
-                    loop.call_soon_threadsafe(self._tick)
-            except RuntimeError:  # the loop has just closed
-                self._loop = None
-                self.flush()
+        elif self._watching or self._soon:
+            return
+        elif urgent or self._pending_bytes >= self._piece:
+            self._soon = True
+            self._plan(0.0)
+        elif not self._planned:
+            self._planned = True
+            self._plan(_GATHER_SECONDS)
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on write once a tick of this loop."""
-        self._loop, self._thread, self._scheduled = loop, get_ident(), False
+        """From now on write in this loop, of the calling thread."""
+        self._loop, self._thread = loop, get_ident()
+        self._planned = self._soon = False
 
     def detach(self) -> None:
         """From now on write each line at once, as at start and stop."""
@@ -68,42 +76,60 @@ class Stdout:
 
     def flush(self) -> None:
         """Write what is pending, waiting a moment for a reader that has stalled, once."""
-        while self._pending and not self._write_some():
-            if self._stalled or not self._wait():
-                self._stalled = True
-                self._drop_all()
-                return
-        self._stalled = False
+        with self._lock:
+            while self._pending and not self._write_some():
+                if self._stalled or not self._wait():
+                    self._stalled = True
+                    self._drop_all()
+                    return
+            self._stalled = False
+
+    def _plan(self, seconds: float) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            if get_ident() != self._thread:
+                loop.call_soon_threadsafe(self._tick)
+            elif seconds:
+                loop.call_later(seconds, self._tick)
+            else:
+                loop.call_soon(self._tick)
+        except RuntimeError:  # the loop has just closed
+            self._loop = None
+            self.flush()
 
     def _tick(self) -> None:
-        self._scheduled = False
-        while self._pending:
-            if not self._write_some():
-                self._watch()
-                return
-        self._unwatch()
+        self._planned = self._soon = False
+        with self._lock:
+            while self._pending:
+                if not self._write_some():
+                    self._watch()
+                    return
+            self._unwatch()
 
     def _write_some(self) -> bool:
-        """Write up to PIPE_BUF bytes of whole lines. False if the reader has stalled."""
-        pending, lines, size = self._pending, 0, 0
-        for line in pending:
-            if lines and size + len(line) > PIPE_BUF:
-                break
-            lines, size = lines + 1, size + len(line)
-        chunk = pending[0] if lines == 1 else b"".join(pending[index] for index in range(lines))
+        """Write one piece of whole lines. False if the reader has stalled. With the lock held."""
+        pending, size = self._pending, 0
+        lines: list[bytes] = []
+        while pending and (not lines or size + len(pending[0]) <= self._piece):
+            lines.append(pending.popleft())
+            size += len(lines[-1])
+        chunk = lines[0] if len(lines) == 1 else b"".join(lines)
         try:
             written = self._send(chunk)
         except (BlockingIOError, InterruptedError):
+            pending.extendleft(reversed(lines))
             return False
         except (OSError, ValueError):  # no reader, no space, no descriptor: the line is lost, the request is not
+            pending.extendleft(reversed(lines))
             self._drop_all()
             return True
-        for _ in range(lines):
-            pending.popleft()
-        self._pending_bytes -= size
-        if written < size:  # only a line beyond PIPE_BUF, or a full disk
-            pending.appendleft(chunk[written:])
-            self._pending_bytes += size - written
+        self._pending_bytes -= written
+        self._torn = written < size and not chunk[:written].endswith(b"\n")
+        if written < size:
+            # What is left may begin within a line; whole lines after it stay whole lines.
+            pending.extendleft(reversed(chunk[written:].splitlines(keepends=True)))
             return False
         return True
 
@@ -132,6 +158,16 @@ class Stdout:
         lost = len(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
+        if self._torn:
+            self._torn = False
+            self._pending.append(b"\n")  # the next line begins on a line of its own
+            self._pending_bytes = 1
+            if self._loop is None:
+                lost_end = self._pending
+                with suppress(OSError, ValueError):
+                    self._send(lost_end[0])
+                    lost_end.clear()
+                    self._pending_bytes = 0
         self._drop(lost)
 
     def _drop(self, lines: int) -> None:

@@ -18,7 +18,7 @@ class LogLines:
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: bytes, *, urgent: bool = False) -> None:  # noqa: ARG002
         self.lines.append(json.loads(line))
 
     def named(self, event: str) -> list[dict[str, Any]]:

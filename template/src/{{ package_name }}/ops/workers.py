@@ -1,7 +1,7 @@
 """Several workers: gunicorn's arbiter, with the application imported once and shared by forking.
 
-Why gunicorn: decision record 1 of the template. What is added here: Ctrl-C drains as SIGTERM does, a second signal ends at once,
-and a worker that can't start ends the service in place of a restart loop.
+Decision record 1 of the template says why gunicorn. What is added here: Ctrl-C drains as SIGTERM does, a second signal
+ends at once, and a worker that can't start ends the service in place of a restart loop.
 """
 
 # ruff: noqa: T201 - people read what is printed here
