@@ -168,7 +168,7 @@ def test_an_exception_counts_as_500_and_a_client_that_leaves_is_no_error(probes:
         time.sleep(0.5)
         service.get("/tenants/acme/users/7")
         service.get("/anything/at/all")
-        httpx2.request("BREW", f"{service.url}/v1/items/a")
+        httpx2.request("PROPFIND", f"{service.url}/v1/items/a")
         samples = service.metric("http_server_request_duration_seconds_count")
         service.stop()
     found = [(labels(name), int(value)) for name, value in samples.items()]

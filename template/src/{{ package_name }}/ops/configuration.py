@@ -124,7 +124,7 @@ def walk(cls: type[BaseModel], prefix: Key = ()) -> Iterator[tuple[Key, FieldInf
 
 
 def is_secret(key: Key, info: FieldInfo | None) -> bool:
-    """Whether a value must never be shown: by its type, by that of something in it, or, as a second guard, by its name."""
+    """Whether a value must never be shown: by its type, that of something in it, or, as a second guard, its name."""
     return (info is not None and _holds_secret(info.annotation)) or any(_SECRET_NAME.search(part) for part in key)
 
 
