@@ -33,7 +33,7 @@ check: install ## Check format, lint and types, of the template's files too
 	$(MAKE) --no-print-directory -C .in-place install check
 
 test: check ## Run the whole suite
-	$(MAKE) --no-print-directory -C .in-place test
+	cd .in-place && .venv/bin/python -m pytest -q
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: install ## Run what needs no installed service

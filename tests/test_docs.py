@@ -7,9 +7,9 @@ import signal
 import subprocess
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from tests import services
 from tests.services import ROOT, Running, clean_environment, free_port, serving, until
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -79,7 +79,7 @@ def test_make_demo_in_a_fresh_clone_serves_says_how_to_use_it_and_ends_cleanly(
     assert b"Authorization: Bearer" in output
     assert b"Traceback" not in output
     assert b"stopped" in output
-    with pytest.raises(services.httpx2.ConnectError):
+    with pytest.raises(httpx2.ConnectError):
         service.get("/livez")
 
 

@@ -93,7 +93,9 @@ def load(cls: type[S], environ: Mapping[str, str], flags: Mapping[str, str | Non
     origins: dict[Key, str] = {}
     for source in sources:
         _merge(values, source.values)
-        for key, _ in _leaves(source.values):
+        for key, value in _leaves(source.values):
+            if value == {} and _at(values, key):
+                continue  # it adds nothing to what other sources give
             for other in [other for other in origins if other[: len(key)] == key or key[: len(other)] == other]:
                 if other == key or not isinstance(_at(values, other), dict):
                     del origins[other]

@@ -50,8 +50,9 @@ class Stdout:
         if self._pending_bytes + len(line) > MAX_PENDING_BYTES:
             self._drop(1)
             return
-        self._pending.append(line)
-        self._pending_bytes += len(line)
+        with self._lock:
+            self._pending.append(line)
+            self._pending_bytes += len(line)
         if self._loop is None:
             self.flush()
         elif self._watching or self._soon:
