@@ -1,7 +1,6 @@
 """Where settings come from, what is refused, and how a person is told."""
 
 import json
-import os
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -495,10 +494,13 @@ def test_a_secret_file_beyond_reason_is_refused(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_secret_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+def test_a_secret_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environ = secrets(tmp_path, APP_HOST="x")
-    (tmp_path / "secrets" / "APP_HOST").chmod(0)
+
+    def refuse(*_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)  # root may read everything
 
     assert problems(environ) == [f"secret file {tmp_path}/secrets/APP_HOST: it can't be read (Permission denied)"]
 

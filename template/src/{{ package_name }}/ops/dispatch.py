@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute, APIWebSocketRoute, _EffectiveRouteContext, _IncludedRouter
+from starlette._utils import get_route_path
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
@@ -23,10 +24,11 @@ class Dispatcher:
         self._routes = -1  # how many routes the entries were made from
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["root_path"]:
+        if scope["type"] == "http":
             if self._routes != len(self._router.routes):  # the first request, or a route was added
                 self._entries, self._routes = list(_entries(self._router)), len(self._router.routes)
-            path, method = scope["path"], scope["method"]
+            path = get_route_path(scope) if scope["root_path"] else scope["path"]
+            method = scope["method"]
             for entry in self._entries:
                 if (found := entry.match(path)) is not None and method in entry.methods:
                     entry.select(scope, found.groupdict(), self._router)

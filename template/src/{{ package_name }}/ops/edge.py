@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, Final
 
 import structlog
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -29,6 +30,12 @@ _INFO: Final = 20
 _DEBUG: Final = 10
 
 log = structlog.get_logger(__name__)
+
+
+def route_path(scope: Scope) -> str:
+    """The path that routes are matched with: without the prefix that the gateway has stripped."""
+    path: str = scope["path"]
+    return get_route_path(scope) if scope["root_path"] else path
 
 
 class Edge:
@@ -56,7 +63,7 @@ class Edge:
             exchange = Exchange(self, scope, receive, send)
             token = current.set(exchange.context)
             try:
-                if scope["path"] in self._operational:
+                if route_path(scope) in self._operational:
                     await exchange.operate()
                 else:
                     await exchange.run()

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import orjson
+from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -47,7 +48,7 @@ class Endpoints:
         """Answer a request to one of the routes; only GET and HEAD are known."""
         if request.method not in ("GET", "HEAD"):
             return Problem(405, headers={"Allow": "GET, HEAD"})
-        return await self.routes[request.scope["path"]](request)
+        return await self.routes[get_route_path(request.scope)](request)
 
     @property
     def ready(self) -> bool:

@@ -39,6 +39,7 @@ def uvicorn_options(settings: OpsSettings) -> dict[str, Any]:
     """uvicorn's configuration, the same for one worker and for several."""
     return {
         "http": limited(settings.limits),
+        "root_path": settings.root_path,
         "lifespan": "on",
         "log_config": None,
         "access_log": False,  # the edge writes the access line

@@ -200,6 +200,11 @@ class OpsSettings(BaseSettings):
 
     host: str = Field("0.0.0.0", min_length=1, description="Address to listen on.")  # noqa: S104
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on. The plain variable `PORT` is read too.")
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[^/?#\s]+)*$",
+        description="Path prefix that the gateway strips from requests; URLs that the service gives out begin with it.",
+    )
     workers: int = Field(1, ge=1, le=256, description="Worker processes.")
     log: LogSettings = LogSettings()
     status: StatusSettings = StatusSettings()
