@@ -3,6 +3,7 @@
 # ruff: noqa: T201 - people read what is printed here
 
 import errno
+import gc
 import importlib
 import os
 import socket
@@ -25,6 +26,7 @@ def serve(application: str, settings: OpsSettings) -> int:
         The exit status: 0 after a clean stop, 1 if requests were cut, 3 if the service can't start, 69 if its
         address can't be had.
     """
+    gc.disable()  # collections while importing find nothing, and are a tenth of the time to start
     try:
         listener = _listen(settings.host, settings.port)
     except OSError as error:
@@ -52,6 +54,8 @@ def serve(application: str, settings: OpsSettings) -> int:
 
 
 def _run(app: Any, settings: OpsSettings, listener: socket.socket, sink: Any) -> int:
+    gc.freeze()  # what was made so far stays: no collection looks at it, and what workers share stays shared
+    gc.enable()
     if settings.workers == 1:
         from .server import serve_alone  # noqa: PLC0415 - gunicorn need not be imported
 

@@ -6,7 +6,6 @@ ends at once, and a worker that can't start ends the service in place of a resta
 
 # ruff: noqa: T201 - people read what is printed here
 
-import gc
 import logging
 import os
 import signal
@@ -56,7 +55,7 @@ class _Worker(UvicornWorker):  # type: ignore[misc]
             **uvicorn_options(application.settings),
         )
         server = Server(config, application.settings, application.sink, alone=False)
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=[listener.sock for listener in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
@@ -161,8 +160,6 @@ def serve_workers(application: Any, settings: OpsSettings, listener: socket.sock
 
 def _before_workers(_: Any) -> None:
     log.info("service started")
-    gc.collect()
-    gc.freeze()  # what is shared by forking stays shared: the collector no longer touches it
 
 
 def _in_worker(_: Any, worker: Any) -> None:
