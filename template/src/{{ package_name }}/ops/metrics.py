@@ -5,7 +5,8 @@ and latency of the API; the template's own routes are not in it.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, cast
 
 from prometheus_client import (
     GC_COLLECTOR,
@@ -24,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from . import slots
 from .about import ABOUT, About
+from .merging import Merged
 
 # https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -136,20 +138,36 @@ class Exposition:
         for builtin in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             if builtin in REGISTRY._collector_to_names:  # each would tell of the answering process alone
                 REGISTRY.unregister(builtin)
-        self._parts: list[Collector] = [_ServiceInfo(about), _Processes()]
+        folder = slots.shared_folder()
+        self._merged = Merged(folder) if folder is not None else None
+        self._files: MultiProcessCollector | None = None
+        if folder is not None:
+            self._files = MultiProcessCollector(None, path=str(folder))  # type: ignore[no-untyped-call]
+        self._about = _ServiceInfo(about)
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The exposition and its content type: Prometheus text, or OpenMetrics if `accept` asks for it."""
         encode, content_type = choose_encoder(accept)
+        sums = self._merged.text(openmetrics="openmetrics" in content_type) if self._merged else None
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Together([self._shared(), *self._parts]))
-        return encode(registry), content_type
+        registry.register(_Together([self._values(all_kinds=sums is None), self._about, _Processes()]))
+        return (sums or "").encode() + encode(registry), content_type
 
-    def _shared(self) -> Collector:
+    def _values(self, *, all_kinds: bool) -> Collector:
+        """The values of this process, or of the workers' files: all of them, or only gauges."""
         folder = slots.shared_folder()
-        if folder is None:
+        if self._files is None or folder is None:
             return REGISTRY
-        return MultiProcessCollector(None, path=str(folder))  # type: ignore[no-untyped-call]
+        return cast(Collector, self._files) if all_kinds else _Gauges(folder)
+
+
+class _Gauges(Collector):
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        files = [str(path) for path in self._folder.glob("gauge_*.db")]
+        yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
 
 
 class _Together(Collector):
