@@ -16,7 +16,8 @@ from . import ops
 def write(
     folder: Path, file: str, metric: str, name: str, labels: dict[str, str], value: float, text: str = "Help."
 ) -> None:
-    values: Any = MmapedDict(str(folder / file))
+    opened: Any = MmapedDict
+    values = opened(str(folder / file))
     values.write_value(mmap_key(metric, name, list(labels), list(labels.values()), text), value, 0.0)
     values.close()
 
