@@ -29,6 +29,7 @@ check: install ## Check format, lint and types, of the template's files too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy tests
+	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py
 	$(BIN)/python tests/in_place.py
 	$(MAKE) --no-print-directory -C .in-place install check
 
