@@ -35,7 +35,7 @@ check: install ## Check format, lint and types, of the template's files too
 
 test: check ## Run the whole suite
 	cd .in-place && .venv/bin/python -m pytest -q
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: install ## Run what needs no installed service
 	$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -127,12 +127,13 @@ class Running:
     def end(self) -> None:
         """Leave nothing behind, whatever the test did."""
         if self.process.poll() is None:
+            self.process.send_signal(signal.SIGSTOP)  # it replaces no worker any more
             for pid in [*children(self.process.pid), self.process.pid]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         self.wait()
         for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
+            if stream is not None and not any(reader.is_alive() for reader in self._readers):
                 stream.close()
 
 

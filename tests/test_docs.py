@@ -44,7 +44,6 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.xdist_group("clone")
 def test_make_demo_in_a_fresh_clone_serves_says_how_to_use_it_and_ends_cleanly(
     clone: Path, ending: signal.Signals
 ) -> None:
@@ -84,7 +83,6 @@ def test_make_demo_in_a_fresh_clone_serves_says_how_to_use_it_and_ends_cleanly(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("clone")
 def test_the_readmes_way_to_start_a_service_works(clone: Path) -> None:
     command = next(line for line in consoles(clone / "README.md") if line.startswith("copier copy"))
     done = shell(f"{ROOT}/.venv/bin/{command} --defaults --data service_name=orders", clone)

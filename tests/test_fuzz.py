@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.services import Running, labels, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz")]
+pytestmark = pytest.mark.slow
 ROUTES = {"/v1/vat-rates/{country}", "/v1/quotes", "_UNMATCHED", "/openapi.json", "/docs", "/redoc"}
 
 

@@ -80,14 +80,15 @@ def test_two_hundred_kills_leave_the_metrics_folder_bounded_and_the_counts_exact
     env = {"APP_METRICS__DIR": str(folder), "APP_LOG__LEVEL": "ERROR", "APP_SHUTDOWN__DRAIN_SECONDS": "0"}
     with serving(probes, "--workers", "2", env=env) as service:
         until(lambda: len(service.workers()) == 2, "two workers")
+        (made,) = folder.iterdir()
         files: dict[str, int] = {}
         for number in range(200):
             service.get("/v1/items/a")
             kill(service, str(number % 2))
             if number == 20:
-                files = {path.name: path.stat().st_size for path in folder.iterdir()}
+                files = {path.name: path.stat().st_size for path in made.iterdir()}
         until(lambda: len(service.workers()) == 2, "two workers")
-        after = {path.name: path.stat().st_size for path in folder.iterdir()}
+        after = {path.name: path.stat().st_size for path in made.iterdir()}
         requests = counted(service)
         status = service.stop()
 
@@ -125,6 +126,23 @@ def test_a_service_leaves_no_metrics_folder_behind(probes: Path) -> None:
         service.stop()
 
     assert set(shared.glob("probes-metrics-*")) <= before
+
+
+def test_what_lies_in_the_metrics_folder_is_never_touched(probes: Path, tmp_path: Path) -> None:
+    (tmp_path / "owners.db").write_text("keep")
+    env = {"APP_METRICS__DIR": str(tmp_path), "APP_SHUTDOWN__DRAIN_SECONDS": "0"}
+    with serving(probes, "--workers", "2", env=env) as service:
+        (killed,) = tmp_path.glob("probes-metrics-*")
+        with serving(probes, "--workers", "2", env=env) as other:
+            other.get("/v1/items/a")
+            other.stop()
+        assert service.get("/metrics").status_code == 200
+        assert killed.exists()
+    with serving(probes, "--workers", "2", env=env) as service:
+        until(lambda: not killed.exists(), "the removal of what a killed run has left")
+        service.stop()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["owners.db"]
 
 
 def test_workers_end_when_their_parent_was_killed(probes: Path) -> None:

@@ -14,8 +14,8 @@ _PREFACE = f"""
 import json, os, signal, sys, time
 from pathlib import Path
 from {PACKAGE}.ops import slots
-folder = Path(sys.argv[1])
-slots.share("orders", folder)
+given = Path(sys.argv[1])
+folder = slots.share("orders", given)
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 WORK = Counter("work", "Done.")
@@ -144,17 +144,31 @@ tell(before=before, after=[[worker.ready for worker in slots.living()], slots.wa
     assert found == {"before": [[False], False], "after": [[True], True]}
 
 
-def test_what_an_earlier_run_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("counter_9.db", "slot-9", "mine.txt"):
-        (tmp_path / name).write_text("old")
+def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "counter_9.db").write_text("an owner's")
+    (tmp_path / "orders-metrics-folder-of-another").mkdir()
+    run(tmp_path, "tell()")  # ends without removing its folder
 
-    found = run(tmp_path, 'tell(left=[path.name for path in folder.iterdir() if not path.name.endswith("_main.db")])')
+    found = run(tmp_path, "tell(left=sorted(path.name for path in given.iterdir() if path != folder))")
 
-    assert found == {"left": ["mine.txt"]}
+    assert found == {"left": ["counter_9.db", "orders-metrics-folder-of-another"]}
 
 
-def test_the_folder_is_removed_at_the_end(tmp_path: Path) -> None:
-    assert run(tmp_path / "new", "slots.remove()\ntell(there=folder.exists())") == {"there": False}
+def test_a_run_leaves_the_folder_of_another_that_lives_alone(tmp_path: Path) -> None:
+    program = """
+import subprocess
+if len(sys.argv) == 2:
+    subprocess.run([sys.executable, "-c", open("/proc/self/cmdline").read().split(chr(0))[2], sys.argv[1], "x"])
+    tell(there=folder.exists())
+"""
+
+    assert run(tmp_path, program) == {"there": True}
+
+
+def test_only_the_folder_that_was_made_is_removed_at_the_end(tmp_path: Path) -> None:
+    found = run(tmp_path / "new", "slots.remove()\ntell(made=folder.exists(), given=given.exists())")
+
+    assert found == {"made": False, "given": True}
 
 
 def test_a_folder_that_is_not_named_is_private() -> None:

@@ -3,7 +3,6 @@
 Whatever is wrong is refused at once and together, each problem with the place it came from and without any secret.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ _PLACES = {f"{PREFIX}CONFIG_FILE", f"{PREFIX}SECRETS_DIR"}
 SECRETS_DIR = Path("/run/secrets")
 MASK = "**********"
 MAX_SECRET_BYTES = 65_536
+_SHOWN = 200  # characters of a wrong value that a message repeats
 _SECRET_NAME = re.compile(r"secret|passw|passphrase|token|credential|api_?key|private_?key|dsn", re.IGNORECASE)
 _NESTED = {
     "list_type": "a list",
@@ -145,7 +145,7 @@ def _masked(value: Any) -> Any:
         return [_masked(item) for item in value]
     if isinstance(value, dict):
         return {name: MASK if _SECRET_NAME.search(str(name)) else _masked(item) for name, item in value.items()}
-    return value
+    return value if value is None or isinstance(value, bool | int | float) else _masked(str(value))
 
 
 def _from_environment(cls: type[OpsSettings], environ: Mapping[str, str], problems: list[str]) -> _Source:
@@ -247,6 +247,9 @@ def _from_yaml(cls: type[OpsSettings], file: str | None, named_by: str, problems
     except UnicodeDecodeError:
         problems.append(f"{file}: it is not UTF-8 text")
         return _Source()
+    except RecursionError:
+        problems.append(f"{file}: nested too deeply")
+        return _Source()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else file
@@ -257,20 +260,23 @@ def _from_yaml(cls: type[OpsSettings], file: str | None, named_by: str, problems
     if not isinstance(node, yaml.MappingNode):
         problems.append(f"{file}: the file must hold settings as 'name: value'")
         return _Source()
-    if (cycle := _cycle(node, ())) is not None:
-        problems.append(f"{file}:{cycle.start_mark.line + 1}: a value that contains itself")
+    if (repeated := _repeated(node)) is not None:
+        problems.append(f"{file}:{repeated.start_mark.line + 1}: an alias to a list or mapping; write it out")
         return _Source()
     return _YamlReader(cls, file, problems).read(node)
 
 
-def _cycle(node: Any, around: tuple[Any, ...]) -> Any:
-    """A YAML node that is its own descendant, by an alias to what is around it; None without one."""
-    if any(node is outer for outer in around):
-        return node
-    for part in node.value if isinstance(node.value, list) else ():
-        for inner in part if isinstance(part, tuple) else (part,):
-            if (found := _cycle(inner, (*around, node))) is not None:
-                return found
+def _repeated(root: Any) -> Any:
+    """A YAML list or mapping that stands in more than one place: it could be its own part, or grow without bound."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node.value, list):
+            if id(node) in seen:
+                return node
+            seen.add(id(node))
+            for part in node.value:
+                waiting.extend(part if isinstance(part, tuple) else (part,))
     return None
 
 
@@ -349,7 +355,9 @@ def _explain(cls: type[OpsSettings], detail: Mapping[str, Any], values: dict[str
     if is_secret(key, info):
         message = message if not _mentions(message, _at(values, key)) else "not accepted"
         return f"{origin}: {dotted}: {message}"
-    return f"{origin}: {dotted} = {shown(key, info, value)}: {_USERINFO.sub(f'{MASK}@', message)}"
+    text = shown(key, info, value)
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} … ({len(text)} characters)"
+    return f"{origin}: {dotted} = {text}: {_USERINFO.sub(f'{MASK}@', message)}"
 
 
 def _mentions(message: str, value: Any) -> bool:
@@ -360,6 +368,8 @@ def _mentions(message: str, value: Any) -> bool:
 
 
 def _suggest(wrong: str, known: list[str]) -> str:
+    import difflib  # noqa: PLC0415 - for mistakes only
+
     close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.75)
     return f"; did you mean {close[0]}?" if close else "; `app config` lists them all"
 

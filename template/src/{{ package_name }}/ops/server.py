@@ -57,16 +57,16 @@ class Server(uvicorn.Server):
         config: uvicorn's.
         settings: the service's.
         sink: of log lines, written by this server's event loop while it runs.
-        alone: whether this process is the whole service; else it is a worker, and its parent decides.
+        parent: process id of the main process, which decides for its workers; None if this one is the whole service.
     """
 
-    def __init__(self, config: uvicorn.Config, settings: OpsSettings, sink: Stdout, *, alone: bool) -> None:
+    def __init__(self, config: uvicorn.Config, settings: OpsSettings, sink: Stdout, parent: int | None = None) -> None:
         super().__init__(config)
         self._drain_seconds = settings.shutdown.drain_seconds
         self._limit_seconds = settings.shutdown.timeout_seconds
         self._sink = sink
-        self._alone = alone
-        self._parent = os.getppid()
+        self._alone = parent is None
+        self._parent = parent
         self._signalled_at: float | None = None
         self._said = self._ending = False
         logging.getLogger("uvicorn.error").addFilter(_told_by_the_edge)
@@ -150,7 +150,7 @@ class Server(uvicorn.Server):
 def serve_alone(application: Any, settings: OpsSettings, listener: socket.socket, sink: Stdout) -> int:
     """Serve in this process until a signal; returns the exit status."""
     config = uvicorn.Config(application, **uvicorn_options(settings))
-    server = Server(config, settings, sink, alone=True)
+    server = Server(config, settings, sink)
     try:
         server.run(sockets=[listener])
     except SystemExit:

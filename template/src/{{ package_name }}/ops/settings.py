@@ -42,6 +42,12 @@ class LogSettings(Section):
     )
 
 
+def _path(value: Any) -> Any:
+    if value == "":
+        raise ValueError("an empty path; leave it out instead")
+    return value
+
+
 def _token(token: SecretStr) -> SecretStr:
     text = token.get_secret_value()
     if text.startswith("sha256:"):
@@ -150,11 +156,11 @@ class ProxySettings(Section):
 class MetricsSettings(Section):
     """Where several workers share their metrics."""
 
-    dir: Path | None = Field(
+    dir: Annotated[Path, BeforeValidator(_path)] | None = Field(
         None,
         description=(
-            "Folder for the workers' shared metrics; it is emptied at start. "
-            "Unset: a fresh one in memory or the temporary folder. Unused with one worker."
+            "Where several workers make a folder for the metrics that they share, and remove it at the end. "
+            "Unset: in memory, or where temporary files are."
         ),
     )
 

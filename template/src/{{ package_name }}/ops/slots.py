@@ -16,10 +16,11 @@ from pathlib import Path
 import prometheus_client.values
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
-_OWNER = "main"  # before the workers are forked, the main process writes under this name
+_MAIN = "main"  # before the workers are forked, the main process writes under this name
 
-_identity = _OWNER
+_identity = _MAIN
 _lock: int | None = None
+_main_lock: int | None = None
 _folder: Path | None = None
 
 
@@ -36,26 +37,45 @@ def share(name: str, folder: Path | None = None) -> Path:
     """Keep this process's metrics, and those of the workers forked from it, in files. Before any metric is made.
 
     Args:
-        name: prefix of the folder that is made when `folder` is None.
-        folder: is created, and what an earlier run left in it is removed.
+        name: of the service; a fresh folder that begins with it is made.
+        folder: where to make it; None means in memory, or where temporary files are. What else lies there is not
+            touched, but for the folders that runs of the same service have left when they were killed.
+
+    Returns:
+        The folder that was made.
 
     Raises:
-        OSError: the folder can't be used.
+        OSError: it can't be made.
     """
-    global _folder  # noqa: PLW0603 - one process has one folder
+    global _folder, _main_lock  # noqa: PLW0603 - one process has one folder
     if folder is None:
         shared = os.access(_SHARED_MEMORY, os.W_OK | os.X_OK)
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-metrics-", dir=_SHARED_MEMORY if shared else None))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for pattern in ("*.db", "slot-*"):
-        for old in folder.glob(pattern):
-            old.unlink()
+        folder = _SHARED_MEMORY if shared else Path(tempfile.gettempdir())
+    else:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prefix = f"{name}-metrics-"
+    for left in folder.glob(f"{prefix}*"):
+        _remove_if_left(left)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
+    # The workers inherit this lock: while any process of this run lives, no later run takes the folder for a left one.
+    _main_lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(_main_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     _folder = folder
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     prometheus_client.values.ValueClass = prometheus_client.values.MultiProcessValue(  # type: ignore[no-untyped-call]
         process_identifier=lambda: _identity
     )
     return folder
+
+
+def _remove_if_left(folder: Path) -> None:
+    with suppress(OSError):
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(lock)
 
 
 def shared_folder() -> Path | None:

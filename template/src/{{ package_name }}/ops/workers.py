@@ -54,7 +54,7 @@ class _Worker(UvicornWorker):  # type: ignore[misc]
             callback_notify=self.callback_notify,
             **uvicorn_options(application.settings),
         )
-        server = Server(config, application.settings, application.sink, alone=False)
+        server = Server(config, application.settings, application.sink, parent=self.ppid)
         await server.serve(sockets=[listener.sock for listener in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
