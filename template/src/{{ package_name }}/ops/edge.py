@@ -242,8 +242,7 @@ class Exchange:
             return
         if message["type"] == "http.response.start":
             self.status = self.status or message["status"]
-            await self._send_with_ids(message)
-            return
+            self._add_ids(message)
         await self.send_(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
             # After the last byte is on its way: a worker that is killed has counted no answer it did not give.
@@ -297,16 +296,18 @@ class Exchange:
 
     async def _send_with_ids(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            context = self.context
-            headers = [
-                *message.get("headers", ()),
-                (b"x-request-id", context.request_id.encode("ascii")),
-                (b"traceparent", context.traceparent.encode("ascii")),
-            ]
-            if LIFECYCLE.closing:
-                headers.append((b"connection", b"close"))
-            message["headers"] = headers
+            self._add_ids(message)
         await self.send_(message)
+
+    def _add_ids(self, message: Message) -> None:
+        context = self.context
+        message["headers"] = headers = [
+            *message.get("headers", ()),
+            (b"x-request-id", context.request_id.encode("ascii")),
+            (b"traceparent", context.traceparent.encode("ascii")),
+        ]
+        if LIFECYCLE.closing:
+            headers.append((b"connection", b"close"))
 
     def _finish(self) -> None:
         """Count the request once: when its answer is complete, or when nobody will complete it."""

@@ -104,8 +104,10 @@ class Pipeline:
             self._second, self._stamp = int(now), strftime("%Y-%m-%dT%H:%M:%S", gmtime(now))
         fraction = int(now % 1 * 1e6)
         values = (self._stamp, fraction, request.request_id, request.trace_id, request.span_id, seconds * 1000)
-        with suppress(OSError, TypeError, ValueError):
+        try:  # noqa: SIM105 - half a microsecond less, for every request
             self._counters["info"].inc()
+        except (OSError, TypeError, ValueError):  # no space for metrics is no reason to lose a line
+            pass
         self._send((template % values).encode(), urgent=False)
 
     def _access_template(self, method: str, route: str, status: int) -> str:

@@ -50,6 +50,8 @@ class Service(FastAPI):
         inner: Any = super().build_middleware_stack()
         layer = inner
         while getattr(layer, "app", self.router) is not self.router:
+            while self._idle(layer.app):
+                layer.app = layer.app.app
             layer = layer.app
         layer.app = Dispatcher(self.router)
         if isinstance(inner, ServerErrorMiddleware) and inner.handler is None:
@@ -60,6 +62,13 @@ class Service(FastAPI):
             hosts = [str(network) for network in trusted]
             inner = ProxyHeadersMiddleware(inner, trusted_hosts=hosts)
         return Edge(cast(ASGIApp, inner), self.endpoints, RequestSeries(self), self._settings.limits)
+
+    def _idle(self, layer: object) -> bool:
+        """Whether one of FastAPI's own layers has nothing to do here: telemetry is off, no other body limit is set."""
+        name = f"{type(layer).__module__}.{type(layer).__qualname__}"
+        if name == "fastapi._body_limit.AppBodyLimitMiddleware":
+            return self.max_body_size is None
+        return name == "fastapi.telemetry._asgi.ExceptionTelemetryMiddleware"
 
 
 def create_service(settings: OpsSettings, *, checks: Sequence[Check] = (), **options: Any) -> FastAPI:
