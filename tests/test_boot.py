@@ -5,6 +5,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.services import Running, clean_environment, free_port, run, serving, until
@@ -140,3 +141,60 @@ def test_health_answers_for_the_container(orders: Path) -> None:
 
 def test_version_names_the_service_and_the_template(orders: Path) -> None:
     assert run(orders, "version").stdout.startswith("orders 0.1.0 (commit unknown, built unknown, template ")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_closed_standard_descriptors_harm_nothing(orders: Path, workers: str) -> None:
+    port = free_port()
+    command = f"exec {orders}/.venv/bin/app serve --workers {workers} <&- >&- 2>&-"
+    env = clean_environment(PORT=str(port), APP_SHUTDOWN__DRAIN_SECONDS="0")
+    service = Running(subprocess.Popen(["bash", "-c", command], env=env), port)
+    try:
+        until(lambda: service.get("/readyz").status_code == 200, "readiness", 20)
+        answer = service.get("/v1/vat-rates/NO")
+        outputs = {str(Path(f"/proc/{service.process.pid}/fd/{number}").resolve()) for number in (0, 1, 2)}
+        status = service.stop()
+    finally:
+        service.end()
+
+    assert answer.status_code == 200
+    assert outputs == {"/dev/null"}
+    assert status == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_first_line_of_a_reader_that_leaves_and_a_full_disk_harm_nothing(orders: Path, workers: str) -> None:
+    for output in ("| head -1", "> /dev/full"):
+        port = free_port()
+        command = f"{orders}/.venv/bin/app serve --workers {workers} {output}"
+        env = clean_environment(PORT=str(port), APP_SHUTDOWN__DRAIN_SECONDS="0")
+        shell = subprocess.Popen(["bash", "-c", command], env=env, stdout=subprocess.DEVNULL, start_new_session=True)
+        service = Running(shell, port)
+        try:
+            until(lambda s=service: s.get("/readyz").status_code == 200, "readiness", 20)
+            statuses = [service.get("/v1/vat-rates/NO").status_code for _ in range(20)]
+        finally:
+            subprocess.run(["kill", "-TERM", "--", f"-{shell.pid}"], check=False)
+            service.wait()
+
+        assert statuses == [200] * 20
+
+
+def test_a_reader_that_stalls_costs_lines_and_no_request(orders: Path) -> None:
+    port = free_port()
+    env = clean_environment(PORT=str(port), APP_SHUTDOWN__DRAIN_SECONDS="0")
+    process = subprocess.Popen([orders / ".venv/bin/app", "serve"], env=env, stdout=subprocess.PIPE)
+    service = Running(process, port)
+    try:
+        until(lambda: service.get("/readyz").status_code == 200, "readiness", 20)
+        with httpx2.Client(base_url=service.url) as client:
+            slowest = max(client.get("/v1/vat-rates/NO").elapsed.total_seconds() for _ in range(4000))
+        dropped = service.metric("log_records_dropped_total")['log_records_dropped_total{sink="stdout"}']
+        service.signal()
+        status = process.wait(10)
+    finally:
+        service.end()
+
+    assert slowest < 1
+    assert dropped > 0
+    assert status == 0

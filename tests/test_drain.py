@@ -82,9 +82,10 @@ def test_a_slow_request_in_flight_completes(probes: Path, workers: str, path: st
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
-def test_sigint_drains_as_well(probes: Path, workers: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_and_a_closed_terminal_drain_as_well(probes: Path, workers: str, number: signal.Signals) -> None:
     with serving(probes, "--workers", workers) as service:
-        service.signal(signal.SIGINT)
+        service.signal(number)
         until(lambda: service.get("/readyz").status_code == 503, "draining")
 
         assert service.wait() == 0
@@ -147,3 +148,15 @@ def test_a_service_that_is_still_starting_ends_at_the_first_signal(probes: Path)
 
         assert service.stop() == 0
         assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_other_signals_change_nothing(probes: Path, workers: str) -> None:
+    with serving(probes, "--workers", workers) as service:
+        until(lambda: len(service.workers()) == int(workers), "the workers")
+        before = service.workers()
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH):
+            service.signal(number)
+        time.sleep(0.5)
+
+        assert service.workers() == before

@@ -190,3 +190,22 @@ def test_the_duration_ends_with_the_answer_and_not_with_background_tasks(probes:
 
     (line,) = service.logged(event="request")
     assert line["duration_ms"] < 400
+
+
+def test_a_body_that_nobody_wants_is_not_read_for_ever(service: Running) -> None:
+    async def flood() -> int:
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"POST /v1/items HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000000\r\n\r\n")
+        sent = 0
+        try:
+            while sent < 200_000_000:
+                writer.write(b"x" * 1_000_000)
+                await writer.drain()
+                sent += 1_000_000
+        except OSError:
+            pass
+        writer.close()
+        return sent
+
+    assert asyncio.run(flood()) < 60_000_000
+    assert service.get("/livez").status_code == 200

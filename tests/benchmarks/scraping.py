@@ -36,6 +36,7 @@ def scrape(server: Server, folder: Path, deaths: int) -> Scraped:
         folder: the service keeps its metrics in it.
         deaths: how many workers are killed with SIGKILL, one at a time, each replaced before the next.
     """
+    (folder,) = folder.glob("*-metrics-*")
     server.load("/wide/{}", ROUTES * SPREAD, connections=SPREAD, different=ROUTES)
     for _ in range(deaths):
         _replace(random.choice(_ready(folder)), folder)

@@ -70,7 +70,7 @@ def test_a_refused_configuration_is_status_78_and_one_message_on_stderr(
         "configuration refused, 3 problems:\n"
         "  - environment variable APP_PROT: no such setting; did you mean APP_PORT?\n"
         '  - flag --port: port = "x": Input should be a valid integer, unable to parse string as an integer\n'
-        "  - environment variable APP_STATUS__TOKENS: status.tokens: "
+        "  - environment variable APP_STATUS__TOKENS: status.tokens.0: "
         "a token in plain must have at least 16 characters\n"
     )
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final
 
 EX_CONFIG: Final = 78  # sysexits.h
+EX_IOERR: Final = 74
 
 
 def main(application: str, settings: str, arguments: list[str] | None = None) -> int:
@@ -23,6 +24,7 @@ def main(application: str, settings: str, arguments: list[str] | None = None) ->
     Returns:
         The exit status.
     """
+    _open_standard_descriptors()
     given = _parser().parse_args(arguments)
     gc.disable()  # collections while importing find nothing and are a tenth of the start; `app serve` enables it again
     try:
@@ -31,9 +33,25 @@ def main(application: str, settings: str, arguments: list[str] | None = None) ->
     except BrokenPipeError:  # `app config | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # `app config >/dev/full`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"app: {error.strerror or error}", file=sys.stderr)
+        return EX_IOERR
     finally:
         gc.enable()
     return status
+
+
+def _open_standard_descriptors() -> None:
+    """Where one of the first three is closed, the next file to be opened would become what others write to."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", closefd=False))
 
 
 def _run(given: argparse.Namespace, application: str, settings: str) -> int:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
@@ -25,6 +26,7 @@ _PLACES = {f"{PREFIX}CONFIG_FILE", f"{PREFIX}SECRETS_DIR"}
 SECRETS_DIR = Path("/run/secrets")
 MASK = "**********"
 MAX_SECRET_BYTES = 65_536
+_NOTHING = object()
 _SHOWN = 200  # characters of a wrong value that a message repeats
 _SECRET_NAME = re.compile(r"secret|passw|passphrase|token|credential|api_?key|private_?key|dsn", re.IGNORECASE)
 _NESTED = {
@@ -145,6 +147,8 @@ def _masked(value: Any) -> Any:
         return [_masked(item) for item in value]
     if isinstance(value, dict):
         return {name: MASK if _SECRET_NAME.search(str(name)) else _masked(item) for name, item in value.items()}
+    if isinstance(value, Enum):
+        return _masked(value.value)
     return value if value is None or isinstance(value, bool | int | float) else _masked(str(value))
 
 
@@ -186,6 +190,15 @@ def _from_secret_files(cls: type[OpsSettings], folder: str | None, problems: lis
     return _variables(cls, found, f"secret file {path}/{{}}", problems, text=TokenFile)
 
 
+def _given_whole(key: Key, given: Mapping[str, str]) -> str | None:
+    """The variable that gives, as JSON, all of an object that `key` would give a part of; sections may be mixed."""
+    for length in range(2, len(key)):
+        for name in given:
+            if name.upper() == variable(key[:length]):
+                return name
+    return None
+
+
 class _Variables(EnvSettingsSource):
     """pydantic-settings' reading of variables, over any mapping, that leaves broken JSON for validation to refuse."""
 
@@ -217,6 +230,8 @@ def _variables(
         key = tuple(name[len(PREFIX) :].lower().split("__"))
         if name.upper() in seen:
             problems.append(f"{place.format(name)}: {seen[name.upper()]} is the same setting; remove one of them")
+        elif (whole := _given_whole(key, given)) is not None:
+            problems.append(f"{place.format(name)}: {whole} gives the same setting; give only one of them")
         elif not _exists(cls, key):
             problems.append(f"{place.format(name)}: no such setting{_suggest(variable(key), _all_variables(cls))}")
         else:
@@ -312,21 +327,29 @@ class _YamlReader:
                 self._problems.append(f"{place}: no such setting: {dotted}{_suggest(dotted, known)}")
             else:
                 self._where[key] = place
-                values[name] = self._value(value_node, key, place)
+                value = self._value(value_node, key, place)
+                if value is not _NOTHING:
+                    values[name] = value
         return values
 
     def _value(self, node: Any, key: Key, place: str) -> Any:
         if isinstance(node, self._mapping):
+            if node.tag != "tag:yaml.org,2002:map":
+                self._problems.append(f"{place}: {'.'.join(key)}: unknown tag {node.tag}")
+                return _NOTHING
             return self._section(node, key)
         try:
             value = self._construct(node)
         except (self._error, ValueError) as error:
             self._problems.append(f"{place}: {'.'.join(key)}: {getattr(error, 'problem', None) or 'not a valid value'}")
-            return None
+            return _NOTHING
         if isinstance(value, bool) and _info(self._cls, key) is not None:
             kinds = _kinds(_info(self._cls, key).annotation)  # type: ignore[union-attr]
             if bool not in kinds and kinds & {int, float}:
                 return str(value).lower()  # YAML's `yes` is no number: validation says so
+            if bool not in kinds and str in kinds:
+                self._problems.append(f"{place}: {'.'.join(key)}: YAML reads {node.value} as {value}; put it in quotes")
+                return _NOTHING
         return value
 
 
@@ -339,8 +362,12 @@ def _explain(cls: type[OpsSettings], detail: Mapping[str, Any], values: dict[str
     info, message = _info(cls, key), str(detail["msg"])
     message = message.removeprefix("Value error, ")
     dotted = ".".join(key) or "settings"
-    if detail["type"] == "missing":
+    if detail["type"] == "missing" and key == location:
         return f"{dotted}: no value; set {variable(key)}, or {dotted} in the YAML file"
+    member = dotted
+    if location != key and key:  # a member of a list, or of an object in it
+        message = "no value" if detail["type"] == "missing" else message
+        member = ".".join(location)
     if not key:  # a rule of the owner's over several settings: its own words must do
         return (
             f"settings: {_USERINFO.sub(f'{MASK}@', message)}"
@@ -354,7 +381,8 @@ def _explain(cls: type[OpsSettings], detail: Mapping[str, Any], values: dict[str
         message = f"it should be {_NESTED[detail['type']]}{' in JSON' if isinstance(value, str) else ''}"
     if is_secret(key, info):
         message = message if not _mentions(message, _at(values, key)) else "not accepted"
-        return f"{origin}: {dotted}: {message}"
+        return f"{origin}: {member}: {message}"
+    message = message if member == dotted else f"{member}: {message}"
     text = shown(key, info, value)
     text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} … ({len(text)} characters)"
     return f"{origin}: {dotted} = {text}: {_USERINFO.sub(f'{MASK}@', message)}"

@@ -79,7 +79,8 @@ class Endpoints:
                 "No status token is configured, so nobody may read this. Set APP_STATUS__TOKENS.",
                 headers=_NO_STORE,
             )
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        given = request.headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not token:
             return self._unauthorized('Bearer realm="status"')
         if not self._known(token.strip().encode("latin-1")):

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .configuration import Key, Loaded, is_secret, shown, variable, walk
+from .configuration import MASK, Key, Loaded, is_secret, shown, variable, walk
 from .settings import OpsSettings
 
 
@@ -32,7 +32,8 @@ def markdown(cls: type[OpsSettings]) -> str:
         "A value is taken from the first of: a flag (`--host --port --workers --config`), an environment variable, a",
         "secret file named like the variable in `APP_SECRETS_DIR` (default `/run/secrets`), the YAML file that",
         "`APP_CONFIG_FILE` or `--config` names, the default. Lists and objects are JSON in variables. An unknown name",
-        "or a wrong value stops the start with exit status 78. `app config` shows what is in effect and why.",
+        "or a wrong value stops the start with exit status 78; an empty variable is a value, too. `app config` shows",
+        "what is in effect and why.",
         "",
         "| variable | YAML | accepts | default | meaning |",
         "|---|---|---|---|---|",
@@ -54,6 +55,7 @@ def dotenv(cls: type[OpsSettings]) -> str:
     lines = ["# Made by `make docs` from the settings classes. Copy what you need; see docs/configuration.md.", ""]
     for key, info in walk(cls):
         default = "" if is_secret(key, info) or info.is_required() else _default(key, info)
+        default = "" if MASK in default else default
         lines += [f"# {_about(info)}", f"#{variable(key)}={'' if default == 'null' else _quoted(default)}"]
     return "\n".join(lines) + "\n"
 

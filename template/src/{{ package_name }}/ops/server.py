@@ -28,6 +28,7 @@ from .protocol import limited
 from .settings import OpsSettings
 from .stdout import Stdout
 
+IGNORED_SIGNALS: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 EX_CUT: Final = 1
 EX_START: Final = 3
 _AFTER_LIMIT_SECONDS: Final = 2.0  # for the application's own shutdown code, once requests have been cut
@@ -74,10 +75,12 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Handle signals without raising them again at the end, as uvicorn does: a clean stop is status 0."""
-        if self._alone:
-            signal.signal(signal.SIGINT, self.handle_exit)
-        else:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the parent passes it on
+        for ignored in IGNORED_SIGNALS:
+            signal.signal(ignored, signal.SIG_IGN)
+        for ends in (signal.SIGINT, signal.SIGHUP):
+            # Both reach all processes of a terminal: the parent passes them on to its workers.
+            signal.signal(ends, self.handle_exit if self._alone else signal.SIG_IGN)
+        if not self._alone:
             signal.signal(signal.SIGQUIT, self.handle_exit)
         signal.signal(signal.SIGTERM, self.handle_exit)
         yield

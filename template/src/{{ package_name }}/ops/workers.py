@@ -25,14 +25,13 @@ from uvicorn_worker import UvicornWorker
 
 from . import slots
 from .lifecycle import LIFECYCLE
-from .server import EX_CUT, Server, uvicorn_options
+from .server import EX_CUT, IGNORED_SIGNALS, Server, uvicorn_options
 from .settings import OpsSettings
 from .stdout import Stdout
 
 _HANG_SECONDS: Final = 120  # an event loop that has not turned for so long will not come back
 _MARGIN_SECONDS: Final = 4
 _KILLED_WHILE_STARTING: Final = 20
-_IGNORED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 
 log = structlog.get_logger(__name__)
 
@@ -106,18 +105,18 @@ class _Application(BaseApplication):  # type: ignore[misc]
 class _Arbiter(Arbiter):  # type: ignore[misc]
     """gunicorn's arbiter with the service's meaning of signals."""
 
-    handle_int = Arbiter.handle_term
+    handle_int = handle_hup = Arbiter.handle_term
     stopping = False
     killed_while_starting = 0
 
     def init_signals(self) -> None:
         super().init_signals()
-        for unused in _IGNORED:  # the configuration can't change while the service runs
+        for unused in IGNORED_SIGNALS:  # the configuration can't change while the service runs
             signal.signal(unused, signal.SIG_IGN)
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
         # While stopping, gunicorn looks for SIGQUIT to end its workers at once.
-        ends = sig in (signal.SIGTERM, signal.SIGINT)
+        ends = sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         super().signal(signal.SIGQUIT if ends and self.stopping else sig, frame)
 
     def stop(self, graceful: bool = True) -> None:
