@@ -167,3 +167,17 @@ def test_a_worker_that_is_told_to_stop_is_replaced_and_readiness_stays(probes: P
         until(lambda: len(service.workers()) == 2, "two workers")
 
     assert statuses == {200}
+
+
+def test_a_check_that_passes_says_so_in_the_metrics_of_all_workers(probes: Path) -> None:
+    with serving(probes, "--workers", "3") as service:
+        until(lambda: len(service.workers()) == 3, "three workers")
+        up = until(lambda: service.metric("dependency_up"), "a result")
+        time.sleep(0.5)
+        kill(service, "1")
+        after = [service.metric("dependency_up") for _ in range(20)]
+        checked = service.metric("dependency_check_timestamp_seconds")
+
+    assert up == {'dependency_up{dependency="store"}': 1}
+    assert after == [up] * 20
+    assert next(iter(checked.values())) > time.time() - 60

@@ -678,3 +678,21 @@ def test_nobody_may_say_who_the_client_is() -> None:
 def test_a_trusted_proxy_may_say_who_the_client_is() -> None:
     assert whoami(proxies=ops.settings.ProxySettings(trusted=["127.0.0.0/8"])) == "https 203.0.113.9"
     assert whoami(proxies=ops.settings.ProxySettings(trusted=["10.0.0.0/8"])) == "http 127.0.0.1"
+
+
+def test_a_websocket_that_its_client_closes_is_no_error_and_its_line_has_no_path(log_lines: Any) -> None:
+    app = service()
+
+    @app.websocket("/echo/{name}")
+    async def echo(websocket: WebSocket, name: str) -> None:
+        await websocket.accept()
+        while True:
+            await websocket.send_text(name + await websocket.receive_text())
+
+    with TestClient(app).websocket_connect("/echo/ada?token=hunter2") as websocket:
+        websocket.send_text("x")
+        assert websocket.receive_text() == "adax"
+    (line,) = log_lines.named("websocket")
+
+    assert line["http_route"] == "/echo/{name}"
+    assert not [each for each in log_lines.lines if each["level"] == "error" or "hunter2" in str(each)]

@@ -550,3 +550,22 @@ def test_the_console_format_shows_a_traceback_as_python_does() -> None:
     text = lines.raw[0].decode()
     assert "\nTraceback (most recent call last):\n" in text
     assert text.endswith("ValueError: no way \\ud800\n")
+
+
+def test_values_that_are_bound_to_a_context_are_on_lines_of_libraries_too() -> None:
+    written = Lines()
+    ops.logs.configure(ops.settings.LogSettings(), ops.about.ABOUT, [written])
+    with structlog.contextvars.bound_contextvars(order=7):
+        logging.getLogger("library").warning("said")
+
+    assert json.loads(written.raw[0])["order"] == 7
+
+
+def test_urls_of_outgoing_calls_are_logged_only_on_demand() -> None:
+    written = Lines()
+    ops.logs.configure(ops.settings.LogSettings(level="DEBUG"), ops.about.ABOUT, [written])
+    logging.getLogger("httpx2").info("HTTP Request: GET https://x/?token=hunter2")
+    ops.logs.configure(ops.settings.LogSettings(levels={"httpx2": "INFO"}), ops.about.ABOUT, [written])
+    logging.getLogger("httpx2").info("wanted")
+
+    assert [json.loads(line)["event"] for line in written.raw] == ["wanted"]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from fastapi import FastAPI, HTTPException, Response
+from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, Field
 
@@ -181,3 +182,36 @@ def test_the_owners_own_answers_are_left_alone() -> None:
     answer = asyncio.run(ask(app))
 
     assert (answer.status, answer.body) == (404, b"nope")
+
+
+def test_a_mounted_application_answers_with_problems_too(log_lines: Any) -> None:
+    mounted = FastAPI()
+
+    @mounted.get("/items/{item}")
+    async def get_item(item: int) -> int:
+        return 1 // item
+
+    app = service()
+    app.mount("/sub", mounted)
+    client = TestClient(app, raise_server_exceptions=False)
+    answers = {path: client.get(f"/sub{path}") for path in ("/nowhere", "/items/x", "/items/0")}
+
+    assert [answer.status_code for answer in answers.values()] == [404, 422, 500]
+    for answer in answers.values():
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert len(log_lines.named("unhandled exception")) == 1
+
+
+def test_a_mounted_application_keeps_the_handlers_of_its_owner() -> None:
+    mounted = FastAPI()
+
+    @mounted.exception_handler(404)
+    @mounted.exception_handler(Exception)
+    async def own(*_: object) -> PlainTextResponse:
+        return PlainTextResponse("own", 404)
+
+    app = service()
+    app.mount("/sub", mounted)
+
+    assert TestClient(app).get("/sub/nowhere").text == "own"

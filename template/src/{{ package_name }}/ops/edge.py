@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from . import logs
 from .context import RequestContext, current
@@ -97,14 +98,20 @@ class Edge:
         await self.app(scope, from_server, to_server)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
+        began, headers = perf_counter(), dict(scope["headers"])
         token = current.set(RequestContext(headers.get(b"x-request-id"), headers.get(b"traceparent")))
         try:
             await self.app(scope, receive, send)
+        except WebSocketDisconnect:
+            pass  # the client has closed it: that is how they end
         except Exception:
-            log.exception("unhandled exception in a websocket")
+            log.exception("unhandled exception", http_route=self.series.route(scope))
             raise
         finally:
+            if _ACCESS.isEnabledFor(_INFO):
+                seconds = perf_counter() - began
+                fields = {"http_route": self.series.route(scope), "duration_ms": round(seconds * 1000, 3)}
+                logs.emit("info", "access", "websocket", fields)
             current.reset(token)
 
     def enter(self, exchange: "Exchange") -> None:

@@ -90,8 +90,6 @@ class Watch:
         self._interval = check.interval_seconds or defaults.interval_seconds
         self._to_fail = check.failure_threshold or defaults.failure_threshold
         self._to_pass = check.success_threshold or defaults.success_threshold
-        self._up, self._latency = UP.labels(check.name), LATENCY.labels(check.name)
-        self._checked = CHECKED.labels(check.name)
 
     @property
     def age_seconds(self) -> float | None:
@@ -121,8 +119,9 @@ class Watch:
                 error = f"timed out after {self._timeout:g} s"
         self._ended = monotonic()
         self.time, self.duration_seconds = datetime.now(UTC), self._ended - began
-        self._latency.set(self.duration_seconds)
-        self._checked.set(self.time.timestamp())
+        # The series are made by the first result, in the worker that has it: made before the fork they would say 0.
+        LATENCY.labels(self.check.name).set(self.duration_seconds)
+        CHECKED.labels(self.check.name).set(self.time.timestamp())
         self._note(error)
 
     def cancel(self) -> None:
@@ -143,7 +142,7 @@ class Watch:
                 tell = log.info if passed else log.warning
                 tell("dependency check changed", dependency=self.check.name, state=state, output=error)
             self.state = state
-        self._up.set(1 if self.state == "pass" else 0)
+        UP.labels(self.check.name).set(1 if self.state == "pass" else 0)
 
 
 class Monitor:

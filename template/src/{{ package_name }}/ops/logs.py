@@ -31,6 +31,8 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _URGENT: Final = frozenset({"warning", "error", "critical"})
 MAX_LINE_BYTES: Final = 32_768
+# They log the URL of every call at INFO, and URLs hold personal data; `levels` may say otherwise.
+_QUIET: Final = {"httpx2": "WARNING", "httpcore2": "WARNING", "httpx": "WARNING", "httpcore": "WARNING"}
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _OWN_FIELDS: Final = 9  # timestamp to span_id, which every line has
@@ -285,7 +287,8 @@ class _Bridge(logging.Handler):
             text = record.getMessage()
         except Exception:  # noqa: BLE001 - wrong arguments for the format: better the format than nothing
             text = str(record.msg)
-        fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        fields = structlog.contextvars.get_contextvars()
+        fields.update({name: value for name, value in vars(record).items() if name not in _STANDARD})
         if record.exc_info:
             fields["exc_info"] = record.exc_info
         if record.stack_info:
@@ -305,7 +308,7 @@ def _levels(settings: LogSettings) -> None:
         if isinstance(logger, logging.Logger):  # servers and libraries bring handlers of their own
             logger.handlers, logger.propagate = [], True
     logging.getLogger().setLevel(settings.level)
-    for name, level in settings.levels.items():
+    for name, level in {**_QUIET, **settings.levels}.items():
         logging.getLogger(None if name in ("", "root") else name).setLevel(level)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -76,6 +77,26 @@ def install(app: FastAPI) -> None:
     """Answer HTTP errors and refused input with problem documents. The unexpected is the edge's."""
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
+
+
+def install_in_mounted(app: FastAPI) -> None:
+    """Give FastAPI applications that are mounted in `app` the same answers, where their owner has chosen no others."""
+    for route in app.routes:
+        mounted = getattr(route, "app", None)
+        if isinstance(mounted, FastAPI):
+            defaults = ((HTTPException, http_exception_handler, _http), (Exception, None, unexpected))
+            for kind, default, handler in (
+                *defaults,
+                (RequestValidationError, request_validation_exception_handler, _invalid),
+            ):
+                if mounted.exception_handlers.get(kind) is default:
+                    mounted.exception_handlers[kind] = handler
+            install_in_mounted(mounted)
+
+
+async def unexpected(_: Request, __: Exception) -> Response:
+    """The answer to an exception that nobody caught; the edge logs and counts it."""
+    return Problem(500, "The service failed to answer; it has been told what happened.")
 
 
 async def _http(_: Request, error: HTTPException) -> Response:

@@ -1,6 +1,6 @@
 """uvicorn's HTTP/1.1 protocol with what it lacks: limits before the application sees anything, and strict framing.
 
-Refused are headers, trailers and chunk extensions that are too large or too slow, and what a proxy might read in another
+Refused are headers, trailers and chunk extensions that are too large or slow, and what a proxy might read in another
 way. An `Upgrade` that is not wanted is ignored, as RFC 9110 (7.8) has it: the parser would take the body of such a
 request for the next request. Each refusal is a problem document with a request id, an access line and a count.
 """

@@ -164,5 +164,12 @@ def serve_alone(application: Any, settings: OpsSettings, listener: socket.socket
 
 
 def _told_by_the_edge(record: logging.LogRecord) -> bool:
-    """Drop uvicorn's second report of an exception that the edge has logged with its request's ids."""
-    return not str(record.msg).startswith(("Exception in ASGI application", "ASGI callable returned without"))
+    """Drop what the edge has logged with the request's ids, and uvicorn's lines that hold a raw path."""
+    text = str(record.msg)
+    repeated = (
+        "Exception in ASGI application",
+        "ASGI callable returned without",
+        "Unsupported upgrade",
+        "No supported Web",
+    )
+    return not text.startswith(repeated) and '"WebSocket %s"' not in text

@@ -47,6 +47,7 @@ class Service(FastAPI):
         paths = {str(route.path) for route in iter_route_contexts(self.routes)}
         if taken := sorted(paths & set(self.endpoints.routes)):
             raise RuntimeError(f"{', '.join(taken)}: this path is the template's; give your route another")
+        problems.install_in_mounted(self)
         inner: Any = super().build_middleware_stack()
         layer = inner
         while getattr(layer, "app", self.router) is not self.router:

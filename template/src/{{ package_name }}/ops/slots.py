@@ -83,6 +83,13 @@ def shared_folder() -> Path | None:
     return _folder
 
 
+def forget_gauges() -> None:
+    """Remove what gauges were when the workers were forked: it is no worker's value. In the main process."""
+    if _folder is not None:
+        for file in _folder.glob(f"gauge_*_{_MAIN}.db"):
+            file.unlink()
+
+
 def claim() -> str:
     """Take the first slot that no living worker holds. In a worker, right after the fork."""
     global _identity, _lock

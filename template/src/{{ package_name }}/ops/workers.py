@@ -158,6 +158,7 @@ def serve_workers(application: Any, settings: OpsSettings, listener: socket.sock
 
 
 def _before_workers(_: Any) -> None:
+    slots.forget_gauges()
     log.info("service started")
 
 
