@@ -9,8 +9,8 @@ help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(VENV)/installed: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: add PYTHON=python3.13 or the like" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is not there, or older than 3.11: add PYTHON=python3.13 or the like" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "no venv? On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@touch $@
@@ -18,11 +18,11 @@ $(VENV)/installed: requirements.lock
 install: $(VENV)/installed ## Install the tools into .venv
 
 demo: install ## Render a service into demo/, install it and start it in the foreground; PORT=8000
+	@sh tests/demo.sh before $(PORT)
 	rm -rf demo
 	$(BIN)/copier copy --quiet --defaults --vcs-ref HEAD --data service_name=orders "$(CURDIR)" demo
-	git -C demo init --quiet
 	$(MAKE) --no-print-directory -C demo install
-	@sh tests/demo.sh $(PORT)
+	@sh tests/demo.sh after $(PORT)
 	@cd demo && exec .venv/bin/app serve --config config/dev.yaml --port $(PORT)
 
 check: install ## Check format, lint and types, of the template's files too

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_make_demo_in_a_fresh_clone_serves_says_how_to_use_it_and_ends_cleanly(
                 re.sub(r":\d+/", f":{port}/", line.strip())
                 for line in (clone / "tests/demo.sh").read_text().splitlines()
             ]
-            commands = [line.replace("$1", str(port)) for line in said if line.startswith("curl")]
+            commands = [line.replace("$2", str(port)) for line in said if line.startswith("curl")]
             answers = [shell(f"{command} --silent --fail-with-body", clone).returncode for command in commands]
             assert answers == [0, 0, 0, 0]
             process.terminate()
@@ -83,9 +84,25 @@ def test_make_demo_in_a_fresh_clone_serves_says_how_to_use_it_and_ends_cleanly(
 
 
 @pytest.mark.slow
+def test_make_demo_removes_no_change_of_its_users_and_says_when_its_port_is_taken(clone: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = shell(f"make demo PORT={taken.getsockname()[1]}", clone)
+    (clone / "demo" / "mine.txt").write_text("keep")
+    changed = shell(f"make demo PORT={free_port()}", clone)
+
+    assert busy.returncode != 0
+    assert "is in use" in busy.stderr
+    assert changed.returncode != 0
+    assert "changes of yours" in changed.stderr
+    assert (clone / "demo" / "mine.txt").exists()
+
+
+@pytest.mark.slow
 def test_the_readmes_way_to_start_a_service_works(clone: Path) -> None:
-    command = next(line for line in consoles(clone / "README.md") if line.startswith("copier copy"))
-    done = shell(f"{ROOT}/.venv/bin/{command} --defaults --data service_name=orders", clone)
+    command = next(line for line in consoles(clone / "README.md") if "copier copy" in line)
+    done = shell(f"make install && {command} --defaults --data service_name=orders", clone)
 
     assert done.returncode == 0, done.stderr
     assert "make install check test" in done.stdout + done.stderr

@@ -139,6 +139,7 @@ def both_clients() -> tuple[TestClient, TestClient]:
     """The same routes in FastAPI as it comes, and in a service."""
     bare = filled(FastAPI(responses=ops.problems.RESPONSES))
     ops.problems.install(bare)
+    ops.problems.install_in_mounted(bare)
     return TestClient(bare), TestClient(filled(ops.service.create_service(ops.settings.OpsSettings())))
 
 

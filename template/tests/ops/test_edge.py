@@ -638,7 +638,7 @@ def test_an_exception_in_a_websocket_is_logged_with_its_ids(log_lines: Any) -> N
         with client.websocket_connect("/ws", headers={"X-Request-ID": "abc-1"}):
             pass
 
-    (line,) = log_lines.named("unhandled exception in a websocket")
+    (line,) = log_lines.named("unhandled exception")
     assert (line["request_id"], line["exception_type"]) == ("abc-1", "ValueError")
 
 

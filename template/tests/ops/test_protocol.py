@@ -246,3 +246,11 @@ def test_what_still_comes_of_a_body_after_the_answer_is_awaited_for_a_moment_onl
     assert statuses(refused, request_header_seconds=0.1) == [405]
     assert statuses(refused, b"x", request_header_seconds=0.1) == [405]
     assert statuses(refused, b"x" * 100, _LAST, request_header_seconds=0.1) == [405, 200]
+
+
+def test_a_request_that_waits_behind_another_and_turns_to_garbage_spoils_neither(log_lines: Any) -> None:
+    good = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    broken = _POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\ngarbage\r\n"
+
+    assert statuses(good + good + broken) == [200, 200, 400]
+    assert not [line for line in log_lines.lines if line["level"] == "error"]

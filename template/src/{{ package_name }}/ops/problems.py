@@ -84,10 +84,10 @@ def install_in_mounted(app: FastAPI) -> None:
     for route in app.routes:
         mounted = getattr(route, "app", None)
         if isinstance(mounted, FastAPI):
-            defaults = ((HTTPException, http_exception_handler, _http), (Exception, None, unexpected))
             for kind, default, handler in (
-                *defaults,
+                (HTTPException, http_exception_handler, _http),
                 (RequestValidationError, request_validation_exception_handler, _invalid),
+                (Exception, None, unexpected),
             ):
                 if mounted.exception_handlers.get(kind) is default:
                     mounted.exception_handlers[kind] = handler

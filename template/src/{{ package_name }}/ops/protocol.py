@@ -157,10 +157,13 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        last = not self.pipeline
         super().on_response_complete()
-        if self._refusal is not None and self.cycle.response_complete:
+        if not last:
+            return
+        if self._refusal is not None:
             self._give_refusal(*self._refusal)
-        elif not self._in_headers and self.cycle.response_complete and self._deadline is None:
+        elif not self._in_headers and self._deadline is None:
             self._wait(self.transport.close)  # for the rest of a body that nobody wants
 
     def send_400_response(self, msg: str) -> None:
@@ -201,8 +204,11 @@ class LimitedProtocol(HttpToolsProtocol):
         elif cycle.more_body:  # it is this request's body that is refused: its handler waits for the rest in vain
             cycle.disconnected = True
             cycle.message_event.set()
-            self.pipeline.clear()
-            self._give_refusal(status, detail)
+            if self.pipeline:  # it has not begun, and others before it have
+                self.pipeline.popleft()
+                self._refusal = status, detail
+            else:
+                self._give_refusal(status, detail)
         else:
             self._refusal = status, detail
 

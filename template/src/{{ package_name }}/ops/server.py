@@ -166,10 +166,5 @@ def serve_alone(application: Any, settings: OpsSettings, listener: socket.socket
 def _told_by_the_edge(record: logging.LogRecord) -> bool:
     """Drop what the edge has logged with the request's ids, and uvicorn's lines that hold a raw path."""
     text = str(record.msg)
-    repeated = (
-        "Exception in ASGI application",
-        "ASGI callable returned without",
-        "Unsupported upgrade",
-        "No supported Web",
-    )
+    repeated = ("Exception in ASGI application", "ASGI callable returned without")
     return not text.startswith(repeated) and '"WebSocket %s"' not in text

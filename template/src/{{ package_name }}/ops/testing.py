@@ -1,6 +1,7 @@
 """A pytest plugin with fixtures for the service's own tests; pyproject.toml loads it. Not imported when serving."""
 
 import json
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 _PACKAGE = __name__.rpartition(".ops.")[0]
 
@@ -19,7 +21,10 @@ class LogLines:
         self.lines: list[dict[str, Any]] = []
 
     def write(self, line: bytes, *, urgent: bool = False) -> None:  # noqa: ARG002
-        self.lines.append(json.loads(line))
+        record = json.loads(line)
+        self.lines.append(record)
+        if "exception_stacktrace" in record:  # the client sees a 500 only: pytest shows this if the test fails
+            print(record["exception_stacktrace"], file=sys.stderr)  # noqa: T201
 
     def named(self, event: str) -> list[dict[str, Any]]:
         """The lines with this event."""
@@ -29,7 +34,11 @@ class LogLines:
 @pytest.fixture
 def settings() -> Any:
     """The service's settings as production has them; a test module may define its own `settings` in their place."""
-    return import_module(f"{_PACKAGE}.settings").Settings()
+    try:
+        return import_module(f"{_PACKAGE}.settings").Settings()
+    except ValidationError as error:
+        missing = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+        pytest.fail(f"{missing}: no default; give it in a fixture `settings` of your own, in tests/conftest.py", False)
 
 
 @pytest.fixture

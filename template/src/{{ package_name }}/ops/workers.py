@@ -89,6 +89,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "worker_class": _Worker,
             "logger_class": _Logger,
             "preload_app": True,
+            "worker_tmp_dir": str(slots.shared_folder()),  # of the files that workers show by that they live
             "timeout": _HANG_SECONDS,
             "graceful_timeout": ceil(stop.drain_seconds + stop.timeout_seconds + _MARGIN_SECONDS),
             "control_socket_disable": True,
