@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -160,6 +160,42 @@ def test_every_answer_is_that_of_fastapis_own_router(
         assert {**ours.json(), **ids} == {**theirs.json(), **ids}
     else:
         assert ours.content == theirs.content
+
+
+class RefusedError(Exception):
+    """An owner's exception."""
+
+
+def raising(app: FastAPI) -> FastAPI:
+    """What a route may raise, with handlers of an owner's."""
+
+    @app.exception_handler(RefusedError)
+    async def handled(request: Request, error: RefusedError) -> PlainTextResponse:
+        return PlainTextResponse(f"handled {error}", 418)
+
+    @app.exception_handler(409)
+    async def conflict(*_: object) -> PlainTextResponse:
+        return PlainTextResponse("conflict", 409)
+
+    @app.get("/{what}")
+    async def raise_it(what: str) -> None:
+        if what == "own":
+            raise RefusedError("by the route")
+        raise HTTPException(int(what), "by the route")
+
+    return app
+
+
+@pytest.mark.parametrize("path", ["/own", "/409", "/404", "/500", "/204", "/x/y"])
+def test_what_is_raised_is_handled_as_by_fastapi(path: str) -> None:
+    bare = raising(FastAPI())
+    ops.problems.install(bare)
+    theirs = TestClient(bare, raise_server_exceptions=False).get(path)
+    ours = TestClient(raising(ops.service.create_service(ops.settings.OpsSettings()))).get(path)
+
+    assert ours.status_code == theirs.status_code
+    assert ours.headers.get("content-type") == theirs.headers.get("content-type")
+    assert ours.text[:12] == theirs.text[:12]
 
 
 def test_a_route_that_is_added_after_the_first_request_is_found() -> None:

@@ -20,7 +20,7 @@ async def length(request: Request) -> int:
 
 
 def talk(
-    steps: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]], **limits: float
+    steps: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]], seconds: float = 2, **limits: float
 ) -> tuple[int, bytes]:
     """Serve one connection on this machine; returns the status and body of its last answer."""
 
@@ -38,7 +38,7 @@ def talk(
         server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         try:
-            return await asyncio.wait_for(steps(reader, writer), 2)
+            return await asyncio.wait_for(steps(reader, writer), seconds)
         finally:
             writer.close()
             server.close()
@@ -254,3 +254,23 @@ def test_a_request_that_waits_behind_another_and_turns_to_garbage_spoils_neither
 
     assert statuses(good + good + broken) == [200, 200, 400]
     assert not [line for line in log_lines.lines if line["level"] == "error"]
+
+
+def test_an_idle_connection_is_closed_after_its_time_and_a_used_one_is_not() -> None:
+    async def steps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        for _ in range(4):
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            seen.append(await reader.readuntil(b'"pass"}'))
+            await asyncio.sleep(0.4)
+        began = asyncio.get_running_loop().time()
+        seen.append(await reader.read())
+        waited.append(asyncio.get_running_loop().time() - began)
+        return b""
+
+    seen: list[bytes] = []
+    waited: list[float] = []
+    talk(steps, seconds=5)
+
+    assert len(seen) == 5
+    assert seen[-1] == b""
+    assert 0.4 < waited[0] < 1.2

@@ -46,6 +46,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._resuming = False  # a new parser is told what kind of body it is in
         self._framing: tuple[bytes, bytes] | None = None  # the header that says how long the body is
         self._deadline: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = None  # when the last answer was complete, if nothing has come since
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._refusal: tuple[int, str | None] | None = None  # to be given when the requests before it are answered
         self._refused = False
 
@@ -55,6 +57,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_deadline()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -157,14 +161,34 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        last = not self.pipeline
-        super().on_response_complete()
-        if not last:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
             return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
         if self._refusal is not None:
             self._give_refusal(*self._refusal)
         elif not self._in_headers and self._deadline is None:
             self._wait(self.transport.close)  # for the rest of a body that nobody wants
+
+    def _unset_keepalive_if_required(self) -> None:
+        """uvicorn's timer is set and cancelled for each request; here one a connection looks when it was idle last."""
+        self._idle_since = None
+
+    def _close_if_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None or self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._close_if_idle)
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn's answer to what is not HTTP, as a problem document."""

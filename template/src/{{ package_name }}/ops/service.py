@@ -5,15 +5,14 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import problems
 from .about import ABOUT
-from .dispatch import Dispatcher
 from .edge import Edge
 from .endpoints import Endpoints
 from .health import Check, Monitor
+from .layers import slimmed
 from .metrics import RequestSeries
 from .settings import OpsSettings
 
@@ -48,28 +47,13 @@ class Service(FastAPI):
         if taken := sorted(paths & set(self.endpoints.routes)):
             raise RuntimeError(f"{', '.join(taken)}: this path is the template's; give your route another")
         problems.install_in_mounted(self)
-        inner: Any = super().build_middleware_stack()
-        layer = inner
-        while getattr(layer, "app", self.router) is not self.router:
-            while self._idle(layer.app):
-                layer.app = layer.app.app
-            layer = layer.app
-        layer.app = Dispatcher(self.router)
-        if isinstance(inner, ServerErrorMiddleware) and inner.handler is None:
-            inner = inner.app  # the edge does its work; an owner's handler for Exception keeps it
+        inner = slimmed(super().build_middleware_stack(), self.router, self.max_body_size)
         if trusted := self._settings.proxies.trusted:
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: PLC0415 - only where used
 
             hosts = [str(network) for network in trusted]
             inner = ProxyHeadersMiddleware(inner, trusted_hosts=hosts)
         return Edge(cast(ASGIApp, inner), self.endpoints, RequestSeries(self), self._settings.limits)
-
-    def _idle(self, layer: object) -> bool:
-        """Whether one of FastAPI's own layers has nothing to do here: telemetry is off, no other body limit is set."""
-        name = f"{type(layer).__module__}.{type(layer).__qualname__}"
-        if name == "fastapi._body_limit.AppBodyLimitMiddleware":
-            return self.max_body_size is None
-        return name == "fastapi.telemetry._asgi.ExceptionTelemetryMiddleware"
 
 
 def create_service(settings: OpsSettings, *, checks: Sequence[Check] = (), **options: Any) -> FastAPI:
