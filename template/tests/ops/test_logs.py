@@ -473,18 +473,6 @@ def test_a_long_traceback_is_shortened_in_its_middle() -> None:
     assert lines.last["exception_stacktrace"].endswith("ValueError: at the bottom\n")
 
 
-def test_lines_for_a_pipe_that_workers_share_fit_into_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Pipe:
-        shared_pipe = True
-
-        def __init__(self, **_: object) -> None:
-            """A sink that others write to, too."""
-
-    monkeypatch.setattr(ops.logs, "Stdout", Pipe)
-
-    assert [ops.logs.stdout_sink(writers)[1] for writers in (1, 2)] == [32_768, 4096]
-
-
 # --- levels
 
 

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from time import gmtime, strftime, time
 from types import TracebackType
 from typing import Any, Final, Protocol
@@ -22,7 +23,7 @@ from prometheus_client import Counter, disable_created_metrics
 from .about import About
 from .context import current
 from .settings import LogSettings
-from .stdout import PIPE_BUF, Stdout
+from .stdout import Stdout
 
 Event = MutableMapping[str, Any]
 Processor = Callable[[Event], Event]
@@ -172,10 +173,9 @@ def access(method: str, route: str, status: int, seconds: float) -> None:
         _BRIDGE.pipeline.access(method, route, status, seconds)
 
 
-def stdout_sink(writers: int) -> tuple[Stdout, int]:
-    """The sink for standard output, and the longest line that `writers` processes may write to it."""
-    sink = Stdout(on_drop=DROPPED.labels("stdout").inc, writers=writers)
-    return sink, PIPE_BUF if writers > 1 and sink.shared_pipe else MAX_LINE_BYTES
+def stdout_sink(turns: Path | None = None) -> Stdout:
+    """The sink for standard output; `turns` is a file by which several processes take turns."""
+    return Stdout(on_drop=DROPPED.labels("stdout").inc, turns=turns)
 
 
 def described(error: ExcInfo) -> dict[str, str]:

@@ -39,9 +39,11 @@ def serve(application: str, settings: OpsSettings) -> int:
 
     from . import logs  # noqa: PLC0415 - it makes metrics, whose place has only now been settled
     from .about import ABOUT  # noqa: PLC0415
+    from .slots import shared_folder  # noqa: PLC0415
 
-    sink, max_line = logs.stdout_sink(settings.workers)
-    logs.configure(settings.log, ABOUT, [sink], max_line=max_line)
+    shared = shared_folder()
+    sink = logs.stdout_sink(shared / "stdout" if shared is not None else None)
+    logs.configure(settings.log, ABOUT, [sink])
     module, _, function = application.partition(":")
     try:
         app = getattr(importlib.import_module(module), function)(settings)
