@@ -122,7 +122,7 @@ class Stdout:
             self._unwatch()
 
     def _write_some(self) -> bool:
-        """Write one piece of whole lines. False if the reader has stalled or it is another's turn. With the lock held."""
+        """Write one piece of whole lines; False if the reader stalls or another has the turn. With the lock held."""
         if self._turn is not None and not self._turn.take():
             return False
         pending, size = self._pending, 0
