@@ -141,6 +141,21 @@ def test_a_hanging_shutdown_of_the_application_does_not_hold_up_the_process(prob
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_at_any_moment_of_the_start_ends_it_with_0_and_leaves_nothing(
+    probes: Path, tmp_path: Path, workers: str
+) -> None:
+    env = {"APP_METRICS__DIR": str(tmp_path), "APP_SHUTDOWN__DRAIN_SECONDS": "0"}
+    for moment in (0.3, 0.45, 0.6, 0.75, 0.9):
+        with serving(probes, "--workers", workers, env=env, ready=False) as service:
+            time.sleep(moment)
+            started = bool(service.lines) or any(tmp_path.iterdir())
+            status = service.stop()
+
+        assert status == 0 or not started
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_a_service_that_is_still_starting_ends_at_the_first_signal(probes: Path) -> None:
     with serving(probes, env={"PROBE_START_SECONDS": "60"}, ready=False) as service:
         service.wait_for(event="Waiting for application startup.")

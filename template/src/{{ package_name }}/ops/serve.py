@@ -6,6 +6,7 @@ import errno
 import gc
 import importlib
 import os
+import signal
 import socket
 import sys
 from typing import Any, Final
@@ -26,6 +27,25 @@ def serve(application: str, settings: OpsSettings) -> int:
         The exit status: 0 after a clean stop, 1 if requests were cut, 3 if the service can't start, 69 if its
         address can't be had.
     """
+    main_process = os.getpid()
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        return _serve(application, settings)
+    finally:
+        if os.getpid() == main_process:  # a forked worker comes by here, too
+            from . import slots  # noqa: PLC0415 - with one worker there is nothing to remove
+
+            slots.remove()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _end(*_: object) -> None:
+    """Until the server handles signals itself, there is nothing to drain."""
+    raise SystemExit(0)
+
+
+def _serve(application: str, settings: OpsSettings) -> int:
     try:
         listener = _listen(settings.host, settings.port)
     except OSError as error:

@@ -7,7 +7,6 @@ ends at once, and a worker that can't start ends the service in place of a resta
 # ruff: noqa: T201 - people read what is printed here
 
 import logging
-import os
 import signal
 import socket
 import sys
@@ -147,14 +146,10 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
 def serve_workers(application: Any, settings: OpsSettings, listener: socket.socket, sink: Stdout) -> int:
     """Serve with several workers until a signal; returns the exit status."""
-    main_process = os.getpid()
     try:
         _Arbiter(_Application(application, settings, listener, sink)).run()
     except SystemExit as end:  # a forked worker comes by here, too
         return end.code if isinstance(end.code, int) else 1
-    finally:
-        if os.getpid() == main_process:
-            slots.remove()
     return 0
 
 
