@@ -152,7 +152,9 @@ class Exchange:
         "edge",
         "receive_",
         "received",
+        "route",
         "scope",
+        "seconds",
         "send_",
         "status",
         "task",
@@ -168,6 +170,8 @@ class Exchange:
         self.status = 0
         self.done = False
         self.timed_out = False
+        self.route: str | None = None  # None until it is counted
+        self.seconds = 0.0
         self.received = -1  # bytes of the body so far; -1 for a request without one
         self.task: asyncio.Task[Any] | None = None
         request_id = traceparent = tracestate = None
@@ -250,10 +254,14 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = self.status or message["status"]
             self._add_ids(message)
-        await self.send_(message)
-        if message["type"] == "http.response.body" and not message.get("more_body"):
-            # After the last byte is on its way: a worker that is killed has counted no answer it did not give.
+        elif message["type"] == "http.response.body" and not message.get("more_body"):
+            # Right before the last byte goes: to write it wakes the client up, which may put this process off the
+            # processor for a while, and one that is killed then would have given an answer that it did not count.
+            self._count()
+            await self.send_(message)
             self._finish()
+            return
+        await self.send_(message)
 
     def time_out(self) -> None:
         """No answer has begun in time: give one, whether or not the handler can be stopped."""
@@ -293,6 +301,8 @@ class Exchange:
 
     async def _refuse(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         self.status = status
+        if self.route is None:
+            self._count()
         await self._respond(Problem(status, detail, headers=headers), self._send_with_ids)
         if not self.done:
             self._finish()
@@ -316,19 +326,25 @@ class Exchange:
         if LIFECYCLE.closing:
             headers.append((b"connection", b"close"))
 
+    def _count(self) -> None:
+        """Count the request, once: when its answer is complete, or when nobody will complete it."""
+        self.seconds = perf_counter() - self.began
+        try:
+            self.route = self.edge.series.observe(self.scope, self.scope["method"], self.status or 500, self.seconds)
+        except Exception:  # noqa: BLE001 - no space for metrics is no reason to fail a request
+            self.route = UNMATCHED
+
     def _finish(self) -> None:
-        """Count the request once: when its answer is complete, or when nobody will complete it."""
+        """The request is over: it is no longer in flight, and has its line."""
         self.done = True
+        if self.route is None:
+            self._count()
         edge = self.edge
         edge.leave(self)
-        seconds = perf_counter() - self.began
-        method = self.scope["method"]
-        try:
-            route = edge.series.observe(self.scope, method, self.status or 500, seconds)
-        except Exception:  # noqa: BLE001 - no space for metrics is no reason to fail a request
-            route = UNMATCHED
         if _ACCESS.isEnabledFor(_INFO):
-            logs.access(edge.series.method(method), route, self.status or 500, seconds)
+            logs.access(
+                edge.series.method(self.scope["method"]), self.route or UNMATCHED, self.status or 500, self.seconds
+            )
 
     def _route(self) -> str:
         return self.edge.series.route(self.scope)
