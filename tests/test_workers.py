@@ -27,7 +27,7 @@ def kill(service: Running, slot: str) -> None:
 
 
 def test_counters_equal_the_answers_over_the_death_of_a_worker(probes: Path) -> None:
-    async def load(service: Running) -> Load:
+    async def load(service: Running, victim: int) -> Load:
         seen = Load()
         clients = [Client(service.port, "/v1/items/a", seen) for _ in range(6)]
 
@@ -44,7 +44,7 @@ def test_counters_equal_the_answers_over_the_death_of_a_worker(probes: Path) -> 
         with serving(probes, "--workers", "3", env={"APP_LOG__LEVELS": '{"access": "WARNING"}'}) as service:
             until(lambda: len(service.workers()) == 3, "three workers")
             victim = service.workers()["1"]
-            seen = asyncio.run(load(service))
+            seen = asyncio.run(load(service, victim))
             until(lambda: len(service.workers()) == 3 and victim not in service.workers().values(), "a replacement")
             scrapes = {counted(service) for _ in range(12)}
             active = {service.metric("http_server_active_requests")["http_server_active_requests"] for _ in range(6)}
