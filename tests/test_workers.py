@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def kill(service: Running, slot: str) -> None:
     until(lambda: service.workers().get(slot, pid) != pid, "a replacement")
 
 
+def without(service: Running, victim: int) -> bool:
+    """Whether three workers are ready, and this process id is none of theirs."""
+    workers = service.workers()
+    return len(workers) == 3 and victim not in workers.values()
+
+
 def test_counters_equal_the_answers_over_the_death_of_a_worker(probes: Path) -> None:
     async def load(service: Running, victim: int) -> Load:
         seen = Load()
@@ -45,7 +52,8 @@ def test_counters_equal_the_answers_over_the_death_of_a_worker(probes: Path) -> 
             until(lambda: len(service.workers()) == 3, "three workers")
             victim = service.workers()["1"]
             seen = asyncio.run(load(service, victim))
-            until(lambda: len(service.workers()) == 3 and victim not in service.workers().values(), "a replacement")
+            replaced = partial(without, service, victim)
+            until(replaced, "a replacement")
             scrapes = {counted(service) for _ in range(12)}
             active = {service.metric("http_server_active_requests")["http_server_active_requests"] for _ in range(6)}
 
