@@ -419,3 +419,13 @@ def test_without_a_file_for_turns_lines_are_written_all_the_same(pipe: Pipe, tmp
     sink.write(b"one\n")
 
     assert pipe.read() == b"one\n"
+
+
+def test_a_signal_that_comes_while_a_line_is_written_waits_for_nothing(pipe: Pipe) -> None:
+    sink = Stdout(pipe.writing)
+    with sink._lock:
+        sink.abandon()
+    sink.write(b"one\n")
+    sink.abandon()
+
+    assert pipe.read() == b"one\n"

@@ -146,7 +146,7 @@ class Server(uvicorn.Server):
         """End without waiting for anything: a thread or a hanging shutdown can't hold up the process."""
         if self.started and self.server_state.tasks:
             LIFECYCLE.cut()
-        self._sink.detach()
+        self._sink.abandon()
         os._exit(EX_CUT if LIFECYCLE.was_cut else 0)
 
 

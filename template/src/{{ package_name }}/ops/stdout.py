@@ -80,6 +80,13 @@ class Stdout:
         self._loop = None
         self.flush()
 
+    def abandon(self) -> None:
+        """Write what can be written, and wait for nothing: a signal may have come while the lock was held."""
+        self._loop = None
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+            self.flush()
+
     def flush(self) -> None:
         """Write what is pending, waiting a moment for a reader that has stalled, once."""
         with self._lock:
