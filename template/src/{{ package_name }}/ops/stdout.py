@@ -82,7 +82,7 @@ class Stdout:
 
     def abandon(self) -> None:
         """Write what can be written, and wait for nothing: a signal may have come while the lock was held."""
-        self._loop = None
+        self._loop = self._on_drop = None  # a metric has a lock, too
         if self._lock.acquire(blocking=False):
             self._lock.release()
             self.flush()
