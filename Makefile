@@ -28,7 +28,8 @@ demo: install ## Render a service into demo/, install it and start it in the for
 check: install ## Check format, lint and types, of the template's files too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy tests
+	$(BIN)/mypy tests hooks
+	$(BIN)/python tests/manifest.py --check
 	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py
 	$(BIN)/python tests/in_place.py
 	$(MAKE) --no-print-directory -C .in-place install check
@@ -40,7 +41,10 @@ test: check ## Run the whole suite
 test-fast: install ## Run what needs no installed service
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
+manifest: install ## After a change of a template's file: renew the list of files and digests that services carry
+	$(BIN)/python tests/manifest.py
+
 lock: install ## Pin the tools anew, with hashes and without an index's address
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
 
-.PHONY: help install demo check test test-fast lock
+.PHONY: help install demo check test test-fast manifest lock

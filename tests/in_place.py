@@ -27,8 +27,9 @@ def make(destination: Path) -> None:
     source = destination.parent / f"{destination.name}-source"
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
-    shutil.copy(ROOT / "copier.yml", source)
-    for name in ("template", "includes"):  # from a plain folder it renders in half the time
+    for name in ("copier.yml", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, source)
+    for name in ("template", "includes", "hooks"):  # from a plain folder it renders in half the time
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     try:
         copier.run_copy(str(source), destination, defaults=True, overwrite=True, quiet=True)
