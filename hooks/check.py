@@ -69,7 +69,9 @@ def _conflicts(root: Path) -> list[Finding]:
         command.remove("--untracked")
         found = subprocess.run([*command, "--", ":!.venv"], cwd=root, capture_output=True, check=False)
     paths = [name.decode() for name in found.stdout.split(b"\0") if name]
-    rejected = [path.relative_to(root).as_posix() for path in root.glob("**/*.rej") if ".venv" not in path.parts]
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.rej"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    rejected = [name.decode() for name in listed.stdout.split(b"\0") if name and (root / name.decode()).exists()]
     return [
         *(
             Finding("conflict", path, "has conflict markers: choose between the two sides and remove the markers")

@@ -15,9 +15,9 @@ from typing import Any
 from . import migrate
 from .check import Finding, check, conflicted
 from .git import Git, environment
-from .ownership import ANSWERS, ASIDE, MANIFEST, Manifest, ours
+from .ownership import ANSWERS, ASIDE, MANIFEST, Manifest, ours, with_blocks_of
 from .report import Report
-from .settle import settle
+from .settle import Settled, settle
 from .template import Renders, Versions, answers
 from .versions import Version, by_hand, changes
 
@@ -147,10 +147,12 @@ class _Step:
         """Keep the owner's edit of a file as a patch against what the template had made."""
         made = self._template(self.versions.old, path) if path in old.files else b""
         was = self.git.file("HEAD", path) or b""
-        patch = "".join(_diff(path, made.decode(errors="replace"), was.decode(errors="replace")))
+        self._keep_patch(path, _diff(path, made.decode(errors="replace"), was.decode(errors="replace")))
+
+    def _keep_patch(self, path: str, patch: list[str]) -> None:
         file = self.root / ASIDE / self.report.old / f"{path}.patch"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(patch, "utf-8")
+        file.write_text("".join(patch), "utf-8")
         self.report.aside[path] = file.relative_to(self.root).as_posix()
 
     def _settle(self, path: str) -> None:
@@ -162,15 +164,26 @@ class _Step:
         try:
             base, own, new = ((side or b"").decode() for side in sides)
         except UnicodeDecodeError:
-            settled = None
-        else:
-            settled = settle(path, base, own, new)
+            self.report.conflicts.append(path)
+            return
+        settled = settle(path, base, own, new) or self._settle_blocks(path, base, own, new)
         if settled is None:
             self.report.conflicts.append(path)
             return
         self.unsettled[path] = self._now(path)
         (self.root / path).write_text(settled.text, "utf-8", newline="")
         self.report.settled[path] = settled.how
+
+    def _settle_blocks(self, path: str, base: str, own: str, new: str) -> Settled | None:
+        """The same with the template's lines as the template had them; the owner's edit of those is set aside."""
+        restored = with_blocks_of(own, base)
+        if restored is None or restored == own:
+            return None
+        settled = settle(path, base, restored, new)
+        if settled is None:
+            return None
+        self._keep_patch(path, _diff(path, restored, own))
+        return Settled(settled.text, "the template's lines are as it has them, your edit of them is set aside")
 
 
 def _diff(path: str, old: str, new: str) -> list[str]:
@@ -217,7 +230,7 @@ class _Lint:
         for command in ([uv, "sync", "--quiet"], ["make", "--no-print-directory", "lint"]):
             done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
             if done.returncode != 0 and command[0] == uv:
-                raise RuntimeError(f"uv sync: {done.stderr.strip().splitlines()[-1:]}")
+                raise RuntimeError(f"uv sync: {(done.stderr.strip().splitlines() or ['failed'])[0].strip()}")
         return done.returncode == 0, len((done.stdout + done.stderr).splitlines())
 
     def _unpack_head(self, folder: Path) -> None:
@@ -237,6 +250,8 @@ def _tell(
         report.changelog = changes(changelog.read_text("utf-8"), Version(report.old), Version(report.new))
     report.by_hand += [f"{name}: {item}" for name, text in report.changelog for item in by_hand(text)]
     report.by_hand += [f"{version}: {note}" for version, notes in report.migrations for note in notes]
+    if report.check.startswith("could not"):
+        report.by_hand.append(f"`make lint` {report.check}: run make install check")
     found = check(root)
     for key in sorted({*before, *after} - {"_commit", "_src_path"}):
         if before.get(key) == after.get(key):

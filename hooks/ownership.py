@@ -75,6 +75,26 @@ def blocks(text: str) -> str:
     return "".join(kept)
 
 
+def with_blocks_of(text: str, other: str) -> str | None:
+    """A shared file's text with the blocks of another; None if they do not have as many."""
+    parts, others = _parts(text), _parts(other)
+    if len(parts) != len(others):
+        return None
+    return "".join(new if number % 2 else own for number, (own, new) in enumerate(zip(parts, others, strict=True)))
+
+
+def _parts(text: str) -> list[str]:
+    """A text cut at its blocks: those at odd places are the template's."""
+    parts = [""]
+    for line in text.splitlines(keepends=True):
+        if BEGIN.match(line):
+            parts.append("")
+        parts[-1] += line
+        if END.match(line):
+            parts.append("")
+    return parts
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What one version of the template rendered: `files` and `shared` by path with SHA-256, `seeds` by path."""

@@ -5,6 +5,8 @@ from typing import Any
 
 from .check import Finding
 
+NEXT = "make install docs check test"
+
 
 @dataclass
 class Report:
@@ -63,6 +65,8 @@ class Report:
         ]
         if not self.open:
             parts.append("Nothing is open.")
+        if not forecast:
+            parts.append(f"Next: look at `git diff`, then `{NEXT}`.")
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def _renewed(self) -> list[str]:

@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ _NUMBER = re.compile(r"v?\d+(?:\.\d+)*(?:\.?(?:a|b|rc|dev|post)\d+)?")
 _DIGEST = re.compile(r"\b[0-9a-f]{40,64}\b")
 _REQUIREMENT = re.compile(r"""\s*["']([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*[<>=!~].*["'],?""")
 _TARGET = re.compile(r"^([\w.-]+):(?!=)", re.MULTILINE)
+
+_MOST_CONFLICTS = 127  # git merge-file ends with their number, or with more than this if it failed
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ def settle(path: str, base: str, ours: str, theirs: str) -> Settled | None:
         base: as the old version of the template rendered it.
         ours: the service's.
         theirs: as the new version renders it.
+
+    Raises:
+        RuntimeError: git failed.
     """
     merged, clean = _merge(base, ours, theirs)
     how: list[str] = []
@@ -51,7 +56,7 @@ def settle(path: str, base: str, ours: str, theirs: str) -> Settled | None:
         how.extend(each for each in hunk.how if each not in how)
     if "<<<<<<< ours" in merged or not parses(path, merged):
         return None
-    return Settled(merged, " and ".join(how) or "both sides kept")
+    return Settled(merged, " and ".join(how) or "both additions kept")
 
 
 def _merge(base: str, ours: str, theirs: str) -> tuple[str, bool]:
@@ -64,6 +69,8 @@ def _merge(base: str, ours: str, theirs: str) -> tuple[str, bool]:
         labels = ["-L", "ours", "-L", "base", "-L", "theirs"]
         command = ["git", "merge-file", "--diff3", "-p", *labels, *names]
         done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode > _MOST_CONFLICTS:
+        raise RuntimeError(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout.decode(), done.returncode == 0
 
 
@@ -83,24 +90,40 @@ def _key(line: str) -> str:
 
 def _hunk(base: list[str], ours: list[str], theirs: list[str]) -> _Hunk | None:
     keys = [[_key(line) for line in side] for side in (base, ours, theirs)]
-    if any(len(set(side)) < len(side) for side in keys):  # lines that can't be told apart
-        return _additions(base, ours, theirs)
-    old, own, new = (
-        dict(zip(side, lines, strict=True)) for side, lines in zip(keys, (base, ours, theirs), strict=True)
-    )
+    if keys[0] == keys[1] == keys[2]:
+        return _same_lines(base, ours, theirs)
+    lines = [line for side in (base, ours, theirs) for line in side]
+    flat = len({line[: len(line) - len(line.lstrip())] for line in lines}) == 1 and all(line.strip() for line in lines)
+    if flat and all(len(set(side)) == len(side) for side in keys):
+        return _same_list(
+            *(dict(zip(side, text, strict=True)) for side, text in zip(keys, (base, ours, theirs), strict=True))
+        )
+    return None if base else _Hunk([*theirs, *ours], ["both additions kept"])
+
+
+def _same_lines(base: list[str], ours: list[str], theirs: list[str]) -> _Hunk | None:
+    """Lines that stand for the same on all sides: each in its newest version."""
+    try:
+        chosen = [_line(*three) for three in zip(base, ours, theirs, strict=True)]
+    except ValueError:
+        return None
+    return _Hunk([line for line, _ in chosen if line is not None], _reasons(chosen))
+
+
+def _same_list(old: dict[str, str], own: dict[str, str], new: dict[str, str]) -> _Hunk | None:
+    """Lines of a plain list, by what they are about: additions and deletions of both sides, the newest versions."""
     if _order(own, new) or _order(old, own) or _order(old, new):
         return None
-    how: list[str] = []
-    chosen: dict[str, str | None] = {}
-    for key in {**own, **new, **old}:
-        try:
-            chosen[key], reason = _line(old.get(key), own.get(key), new.get(key))
-        except ValueError:
-            return None
-        if reason and reason not in how:
-            how.append(reason)
-    lines = [line for key in _interleave(list(own), list(new)) if (line := chosen[key]) is not None]
-    return _Hunk(lines, how)
+    try:
+        chosen = {key: _line(old.get(key), own.get(key), new.get(key)) for key in {**own, **new, **old}}
+    except ValueError:
+        return None
+    lines = [line for key in _interleave(list(own), list(new)) if (line := chosen[key][0]) is not None]
+    return _Hunk(lines, _reasons(chosen.values()))
+
+
+def _reasons(chosen: Iterable[tuple[str | None, str]]) -> list[str]:
+    return list(dict.fromkeys(reason for _, reason in chosen if reason))
 
 
 def _order(one: dict[str, str], other: dict[str, str]) -> bool:
@@ -119,8 +142,6 @@ def _line(old: str | None, own: str | None, new: str | None) -> tuple[str | None
     if own == old:
         return new, ""
     if own is None or new is None:
-        if old is None:
-            return own if new is None else new, "both additions kept"
         raise ValueError("one side deleted what the other changed")
     newest = _newer(own, new)
     if newest is None:
@@ -166,13 +187,6 @@ def _interleave(ours: list[str], theirs: list[str]) -> Iterator[str]:
                 yield key
         if stop is not None:
             yield stop
-
-
-def _additions(base: list[str], ours: list[str], theirs: list[str]) -> _Hunk | None:
-    """Two blocks of lines added at one place, both kept; None if anything was changed or deleted."""
-    if base:
-        return None
-    return _Hunk([*theirs, *ours], ["both additions kept"])
 
 
 def _json(text: str) -> None:
