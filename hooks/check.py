@@ -116,6 +116,9 @@ def _told(drift: Drift, package: str) -> Finding:
     if drift.kind == "missing":
         message = f"is the template's and is gone: take it back from git's history ({take_back}), {accept}"
         return Finding("missing", drift.path, message)
+    if drift.kind == "bare":
+        message = "has none of the template's lines (from # begin ops to # end ops): take them over from a fresh render"
+        return Finding("missing", drift.path, f"{message}, {accept}")
     if drift.kind == "foreign":
         return Finding(
             "foreign", drift.path, f"lies in the template's folder but is not the template's: move it out, {accept}"

@@ -136,7 +136,10 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Drift:
-    """One file of the template's that is not as it was made; `kind` is `changed`, `missing` or `foreign`."""
+    """One file of the template's that is not as it was made; `kind`: `changed`, `missing`, `foreign`, or `bare`.
+
+    A shared file is bare if it has none of the template's lines: the owner had it before the template came.
+    """
 
     path: str
     kind: str
@@ -154,7 +157,8 @@ def drifted(root: Path, manifest: Manifest) -> list[Drift]:
             if path in manifest.files and not path.startswith(".github/"):  # other files an owner may do without
                 found.append(Drift(path, "missing"))
         elif not manifest.as_made(path, file.read_bytes()):
-            found.append(Drift(path, "changed"))
+            bare = path in manifest.shared and not re.search(r"(begin|end) ops\b", file.read_text("utf-8", "replace"))
+            found.append(Drift(path, "bare" if bare else "changed"))
     folders = sorted({path[: path.index("ops/") + 4] for path in manifest.files if "ops/" in path and ours(path)})
     known = {*manifest.files, *manifest.seeds, MANIFEST}
     for folder in folders:

@@ -1,12 +1,15 @@
 """Copier, asked for a fresh render of a version or for an update."""
 
-import subprocess
-import sys
+import os
+import warnings
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import copier
 import yaml
+from plumbum import ProcessExecutionError
 
 from .git import environment
 from .ownership import ANSWERS
@@ -16,21 +19,30 @@ class CopierError(RuntimeError):
     """Copier refused or failed; the text is its last words."""
 
 
-def copier(*arguments: str, cwd: Path) -> str:
-    """Run Copier's own command; never with `--trust`.
+def _asked(function: Callable[..., object], *arguments: object, **options: Any) -> None:
+    """Call Copier, quietly, without trust, and with git's settings of an update.
 
     Raises:
-        CopierError: it ended with another status than 0.
+        CopierError: it refused or failed.
     """
-    command = [sys.executable, "-m", "copier", *arguments]
-    done = subprocess.run(
-        command, cwd=cwd, env=environment(), capture_output=True, text=True, errors="replace", check=False
-    )
-    said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    if done.returncode != 0:
-        traced = any(line.startswith("Traceback") for line in said)
-        raise CopierError((said[-1] if traced else "\n".join(said)) if said else f"status {done.returncode}")
-    return done.stderr
+    os.environ.update(environment())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(*arguments, defaults=True, overwrite=True, quiet=True, unsafe=False, **options)
+    except ProcessExecutionError as error:  # git's
+        raise CopierError(str(error.stderr).strip()) from error
+    except Exception as error:  # its own errors, and whatever a template's expression raises
+        raise CopierError(str(error) or type(error).__name__) from error
+
+
+def update(root: Path, version: str | None, data: Mapping[str, str]) -> None:
+    """Run Copier's own update in the working tree below `root`; conflicts become markers in the files.
+
+    Raises:
+        CopierError: it refused or failed.
+    """
+    _asked(copier.run_update, root, dict(data), vcs_ref=version, skip_answered=True, conflict="inline")
 
 
 def answers(text: str | bytes) -> dict[str, Any]:
@@ -65,17 +77,14 @@ class Renders:
             CopierError: the version can't be had or rendered.
         """
         version = given["_commit"]
-        data_text = yaml.safe_dump({key: value for key, value in given.items() if key[0] != "_"})
-        if (version, data_text) not in self._made:
+        data = {key: value for key, value in given.items() if key[0] != "_"}
+        wanted = (version, str(data))
+        if wanted not in self._made:
             self.folder.mkdir(parents=True, exist_ok=True)
-            number = len(list(self.folder.iterdir()))
-            data = self.folder / f"{number}.yml"
-            data.write_text(data_text, "utf-8")
-            target = self.folder / f"{number}"
-            options = ["--quiet", "--defaults", "--vcs-ref", version, "--data-file", str(data)]
-            copier("copy", *options, self.source, str(target), cwd=self.folder)
-            self._made[version, data_text] = target
-        return self._made[version, data_text]
+            target = self.folder / str(len(list(self.folder.iterdir())))
+            _asked(copier.run_copy, self.source, target, data, vcs_ref=version)
+            self._made[wanted] = target
+        return self._made[wanted]
 
 
 class Versions:

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import template
 from .apply import Change, Journal
 from .git import Git, environment
 from .ownership import ANSWERS, MANIFEST, Manifest
 from .rename import rename
 from .report import Report
-from .template import CopierError, Renders, answers, copier
+from .template import CopierError, Renders, answers
 
 
 class RefusedError(RuntimeError):
@@ -137,10 +138,7 @@ def _updated(root: Path, clone: _Clone, wanted: Wanted) -> Report:
     try:
         _move_package(clone, asked, source)
         clone.commit()
-        version = ["--vcs-ref", wanted.version] if wanted.version else []
-        data = [option for each in wanted.data for option in ("--data", each)]
-        options = ["--defaults", "--skip-answered", "--quiet", "--conflict", "inline"]
-        copier("update", *options, *version, *data, ".", cwd=clone.root)
+        template.update(clone.root, wanted.version, asked)
     except CopierError as error:
         raise RefusedError(_explained(str(error), source)) from error
     report = _finished(clone, list(asked))
@@ -209,7 +207,8 @@ _UNKNOWN = re.compile(
     r"unknown revision|did not match any|not a valid object|couldn't find remote ref|bad revision", re.IGNORECASE
 )
 _UNREACHABLE = re.compile(
-    r"could not read from remote|be a git repository|does not exist|not found|unable to access", re.IGNORECASE
+    r"could not read from remote|be a git repository|must be a directory|does not exist|not found|unable to access",
+    re.IGNORECASE,
 )
 
 

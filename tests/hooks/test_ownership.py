@@ -97,6 +97,15 @@ def test_an_edit_of_the_templates_lines_in_a_shared_file_is_found(
     assert drifted(root, manifest) == [Drift("pyproject.toml", "changed")]
 
 
+def test_a_shared_file_without_any_of_the_templates_lines_is_told_apart_from_an_edited_one(
+    service: tuple[Path, Manifest],
+) -> None:
+    root, manifest = service
+    (root / "pyproject.toml").write_text("[project]\nname = 'mine'\n")
+
+    assert drifted(root, manifest) == [Drift("pyproject.toml", "bare")]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": "v1"}', '{"version": 1, "files"'])
 def test_a_manifest_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
