@@ -30,7 +30,7 @@ check: install ## Check format, lint and types, of the template's files too
 	$(BIN)/ruff check .
 	$(BIN)/mypy tests hooks
 	$(BIN)/python tests/manifest.py --check
-	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py
+	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py copying.py
 	$(BIN)/python tests/in_place.py
 	$(MAKE) --no-print-directory -C .in-place install check
 
@@ -44,7 +44,10 @@ test-fast: install ## Run what needs no installed service
 manifest: install ## After a change of a template's file: renew the list of files and digests that services carry
 	$(BIN)/python tests/manifest.py
 
+release: install ## Release what is under "Unreleased" in the changelog: VERSION=v0.2.0
+	$(BIN)/python tests/release.py $(VERSION)
+
 lock: install ## Pin the tools anew, with hashes and without an index's address
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
 
-.PHONY: help install demo check test test-fast manifest lock
+.PHONY: help install demo check test test-fast manifest release lock

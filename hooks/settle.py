@@ -19,6 +19,7 @@ from pathlib import Path
 _CONFLICT = re.compile(r"^<{7} ours\n(.*?)^\|{7} base\n(.*?)^={7}\n(.*?)^>{7} theirs\n", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"v?\d+(?:\.\d+)*(?:\.?(?:a|b|rc|dev|post)\d+)?")
 _DIGEST = re.compile(r"\b[0-9a-f]{40,64}\b")
+_IMAGE_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}")
 _REQUIREMENT = re.compile(r"""\s*["']([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*[<>=!~].*["'],?""")
 _TARGET = re.compile(r"^([\w.-]+):(?!=)", re.MULTILINE)
 
@@ -85,7 +86,7 @@ def _key(line: str) -> str:
     requirement = _REQUIREMENT.fullmatch(line.rstrip("\n"))
     if requirement:
         return f"requirement {re.sub(r'[-_.]+', '-', requirement[1]).lower()}"
-    return _NUMBER.sub("#", _DIGEST.sub("@", line.strip()))
+    return _NUMBER.sub("#", _DIGEST.sub("@", _IMAGE_DIGEST.sub("", line.strip())))
 
 
 def _hunk(base: list[str], ours: list[str], theirs: list[str]) -> _Hunk | None:
@@ -141,6 +142,8 @@ def _line(old: str | None, own: str | None, new: str | None) -> tuple[str | None
         return own, ""
     if own == old:
         return new, ""
+    if own is not None and new is not None and _IMAGE_DIGEST.sub("", own) == old:
+        return new, "another image than the one whose digest was pinned: its digest is still to be pinned"
     if own is None or new is None:
         raise ValueError("one side deleted what the other changed")
     newest = _newer(own, new)

@@ -49,6 +49,17 @@ def test_an_action_pinned_by_commit_takes_the_newer_of_the_versions_in_its_comme
     assert settled.text == step("b", "5.0.0")
 
 
+def test_another_image_takes_the_place_of_one_whose_digest_was_pinned() -> None:
+    old, new = "FROM python:3.12-slim AS base\n", "FROM python:3.13-slim AS base\n"
+    pinned = f"FROM python:3.12-slim@sha256:{'a1' * 32} AS base\n"
+
+    settled = settle("Dockerfile", old, pinned, new)
+
+    assert settled is not None
+    assert settled.text == new
+    assert "still to be pinned" in settled.how
+
+
 def test_lines_appended_to_one_end_by_both_are_both_kept() -> None:
     settled = settle(".gitignore", ".venv/\n", ".venv/\nmine/\n", ".venv/\ntheirs/\n")
 
