@@ -21,6 +21,10 @@ _NUMBER = re.compile(r"v?\d+(?:\.\d+)*(?:\.?(?:a|b|rc|dev|post)\d+)?")
 _DIGEST = re.compile(r"\b[0-9a-f]{40,64}\b")
 _IMAGE_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}")
 _REQUIREMENT = re.compile(r"""\s*["']([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*[<>=!~].*["'],?""")
+_INSTRUCTION = re.compile(
+    r"(?:ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR)\s"
+)
+_HEREDOC = re.compile(r"<<-?[\"']?(\w+)[\"']?")
 _TARGET = re.compile(r"^([\w.-]+):(?!=)", re.MULTILINE)
 
 _MOST_CONFLICTS = 127  # git merge-file ends with their number, or with more than this if it failed
@@ -232,6 +236,21 @@ def _makefile(text: str) -> None:
         raise ValueError("a target twice")
 
 
+def _dockerfile(text: str) -> None:
+    """Every line begins an instruction or continues one; heredocs are passed over."""
+    continued, until = False, ""
+    for line in text.splitlines():
+        if until or not line.strip() or line.lstrip().startswith("#"):
+            until = "" if line.strip() == until else until
+            continue
+        if bool(_INSTRUCTION.match(line)) == continued:
+            raise ValueError(f"neither an instruction nor the rest of one: {line}")
+        heredoc = _HEREDOC.search(line)
+        continued, until = line.rstrip().endswith("\\"), heredoc[1] if heredoc else ""
+    if continued:
+        raise ValueError("the last instruction goes on")
+
+
 def parses(path: str, text: str) -> bool:
     """Whether a text is well-formed in the format of its file's name, without anything in it twice."""
     name = Path(path)
@@ -242,7 +261,8 @@ def parses(path: str, text: str) -> bool:
         ".yml": _yaml,
         ".py": ast.parse,
     }
-    parser = _makefile if name.name == "Makefile" else parsers.get(name.suffix, str)
+    by_name: dict[str, Callable[[str], object]] = {"Makefile": _makefile, "Dockerfile": _dockerfile}
+    parser = by_name.get(name.name) or parsers.get(name.suffix, str)
     try:
         parser(text)
     except Exception:  # noqa: BLE001 - whatever a parser finds, the answer is no

@@ -149,6 +149,7 @@ def test_every_hook_reaches_a_service_as_it_is(source: Path, tmp_path: Path) -> 
     assert len(hooks) > 10
     for hook in hooks:
         assert (project / "ops" / hook.relative_to(ROOT)).read_bytes() == hook.read_bytes()
+    assert (project / "ops/CHANGELOG.md").read_bytes() == (ROOT / "CHANGELOG.md").read_bytes()
 
 
 def test_no_file_names_an_index_or_a_machine() -> None:

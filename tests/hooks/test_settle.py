@@ -119,7 +119,9 @@ def test_a_result_that_does_not_parse_or_has_something_twice_is_none(path: str, 
         ("pyproject.toml", toml('"a"', '"b"'), toml('"a>1"', '"A<3"')),
         ("x.py", "x = 1", "x ="),
         ("Makefile", "a: b\nb:\n", "a: b\na:\n"),
-        ("Dockerfile", "anything", ""),
+        ("Dockerfile", "FROM a\nENV A=1 \\\n    # why\n    B=2\n", "FROM a\nENV A=1\n    B=2\n"),
+        ("Dockerfile", "FROM a\nRUN <<EOF\nrun b\nEOF\n", "FROM a\nENV A=1 \\\nRUN b\n"),
+        ("x", "anything", ""),
     ],
 )
 def test_a_text_parses_if_its_format_says_so_and_nothing_is_there_twice(path: str, good: str, bad: str) -> None:
