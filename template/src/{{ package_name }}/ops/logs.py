@@ -31,6 +31,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _URGENT: Final = frozenset({"warning", "error", "critical"})
+_ERRORS: Final = frozenset({"error", "critical"})
 MAX_LINE_BYTES: Final = 32_768
 # They log the URL of every call at INFO, and URLs hold personal data; `levels` may say otherwise.
 _QUIET: Final = {"httpx2": "WARNING", "httpcore2": "WARNING", "httpx": "WARNING", "httpcore": "WARNING"}
@@ -50,11 +51,33 @@ class Sink(Protocol):
     def write(self, line: bytes, *, urgent: bool = False) -> None: ...
 
 
-class Pipeline:
-    """The one way of a log record from its source to the sinks."""
+class Queue(Protocol):
+    """Takes lines or records for a destination that may be slow; returns at once and never raises."""
 
-    def __init__(self, about: About, sinks: Sequence[Sink], render: Callable[[Event], bytes], *, json: bool) -> None:
+    def put(self, item: Any, level: str) -> None: ...
+
+
+class Pipeline:
+    """The one way of a log record from its source to the sinks.
+
+    Args:
+        lines: get each line as (line, level), always as JSON.
+        errors: get each record from ERROR on, as a mapping, redacted like the line.
+    """
+
+    def __init__(
+        self,
+        about: About,
+        sinks: Sequence[Sink],
+        render: Callable[[Event], bytes],
+        *,
+        json: bool,
+        lines: Sequence[Queue] = (),
+        errors: Sequence[Queue] = (),
+    ) -> None:
         self.processors: list[Processor] = []  # the seam for redaction: each sees the event before it is rendered
+        self._lines, self._errors = tuple(lines), tuple(errors)
+        self._forwarded = render if json else json_line(MAX_LINE_BYTES)
         self._service = {"service": about.name, "version": about.version}
         self._sinks = tuple(sinks)
         self._render = render
@@ -84,7 +107,16 @@ class Pipeline:
             line = processor(line)
         with suppress(OSError, TypeError, ValueError):  # no space for metrics is no reason to lose a line
             self._counters[level].inc()
-        self._send(self._render(line), urgent=level in _URGENT)
+        if self._errors and level in _ERRORS:
+            record = dict(line)
+            for queue in self._errors:
+                queue.put(record, level)
+        if self._lines and not self._json:
+            self._forward(self._forwarded(dict(line)), level)
+        rendered = self._render(line)
+        if self._lines and self._json:
+            self._forward(rendered, level)
+        self._send(rendered, urgent=level in _URGENT)
 
     def access(self, method: str, route: str, status: int, seconds: float) -> None:
         """Log the line that every request has, as `emit` would, at a fifth of its cost.
@@ -111,7 +143,10 @@ class Pipeline:
             self._counters["info"].inc()
         except (OSError, TypeError, ValueError):  # no space for metrics is no reason to lose a line
             pass
-        self._send((template % values).encode(), urgent=False)
+        rendered = (template % values).encode()
+        if self._lines:
+            self._forward(rendered, "info")
+        self._send(rendered, urgent=False)
 
     def _access_template(self, method: str, route: str, status: int) -> str:
         """A line with six places for `%`; the ids that come into them need no JSON quoting."""
@@ -128,21 +163,32 @@ class Pipeline:
         text = text.replace("\\u0000t", "%s.%06dZ").replace("\\u0000s", "%s").replace('"\\u0000d"', "%.3f")
         return f"{text}\n"
 
+    def _forward(self, line: bytes, level: str) -> None:
+        for queue in self._lines:
+            queue.put((line, level), level)
+
     def _send(self, rendered: bytes, *, urgent: bool) -> None:
         for sink in self._sinks:
             sink.write(rendered, urgent=urgent)
 
 
 def configure(
-    settings: LogSettings, about: About, sinks: Sequence[Sink], *, max_line: int = MAX_LINE_BYTES
+    settings: LogSettings,
+    about: About,
+    sinks: Sequence[Sink],
+    *,
+    lines: Sequence[Queue] = (),
+    errors: Sequence[Queue] = (),
+    max_line: int = MAX_LINE_BYTES,
 ) -> Pipeline:
     """Send everything that is logged in this process through one new pipeline, and return it.
 
     Args:
+        lines, errors: as `Pipeline` takes them.
         max_line: bytes of a line, beyond which its longest texts lose their middle.
     """
     render = json_line(max_line) if settings.format == "json" else console_line()
-    pipeline = Pipeline(about, sinks, render, json=settings.format == "json")
+    pipeline = Pipeline(about, sinks, render, json=settings.format == "json", lines=lines, errors=errors)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, structlog.contextvars.merge_contextvars, _BRIDGE],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -59,11 +59,23 @@ def _serve(application: str, settings: OpsSettings) -> int:
 
     from . import logs  # noqa: PLC0415 - it makes metrics, whose place has only now been settled
     from .about import ABOUT  # noqa: PLC0415
+    from .outlets import Outlets  # noqa: PLC0415
     from .slots import shared_folder  # noqa: PLC0415
 
     shared = shared_folder()
     sink = logs.stdout_sink(shared / "stdout" if shared is not None else None)
-    logs.configure(settings.log, ABOUT, [sink])
+    outlets = Outlets(settings.log, ABOUT.built(settings.build), shared)
+    logs.configure(settings.log, ABOUT, [sink], lines=outlets.lines, errors=outlets.errors)
+    try:
+        return _made(application, settings, listener, sink)
+    finally:
+        outlets.close()
+
+
+def _made(application: str, settings: OpsSettings, listener: socket.socket, sink: Any) -> int:
+    """Make the application and serve it."""
+    from . import logs  # noqa: PLC0415 - it makes metrics, whose place has only now been settled
+
     module, _, function = application.partition(":")
     try:
         app = getattr(importlib.import_module(module), function)(settings)

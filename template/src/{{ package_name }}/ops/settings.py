@@ -11,7 +11,16 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Level = Annotated[
@@ -28,8 +37,58 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
 
 
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s,<>\x00-\x1f]+@[^@\s,<>\x00-\x1f]+", value):
+        raise ValueError("no e-mail address, such as team@example.org")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class EmailSettings(Section):
+    """Errors by mail: one for many equal ones. Off unless `to` names somebody."""
+
+    to: list[Address] = Field(
+        default_factory=list, max_length=32, description="Who gets mails about errors. None: nobody, and it is off."
+    )
+    sender: Address | None = Field(None, description="From whom they come. Unset: the service's name at localhost.")
+    host: str = Field("localhost", min_length=1, description="SMTP server.")
+    port: int | None = Field(None, ge=1, le=65535, description="Its port. Unset: 587, 465 or 25, by `security`.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="`starttls`: encrypted after the greeting. `tls`: from the start. `none`: in plain."
+    )
+    username: str | None = Field(None, description="Name to log in with; with `password`.")
+    password: SecretStr | None = Field(None, description="Password to log in with; best in a secret file.")
+    gather_seconds: Seconds = Field(
+        10.0, description="After the first error of a group: for how long its equals are counted before the mail."
+    )
+    interval_seconds: float = Field(
+        900.0,
+        ge=1,
+        le=604_800,
+        description="Between two mails of one group; what comes meanwhile is counted in the next.",
+    )
+    most_per_hour: int = Field(20, ge=1, le=10_000, description="Mails an hour, of all groups and workers together.")
+    runbook_url: str | None = Field(None, description="Page that each mail refers to.")
+
+    @model_validator(mode="after")
+    def _both(self) -> "EmailSettings":
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        return self
+
+
+def _syslog(value: str | None) -> str | None:
+    if value is not None:
+        from .rfc5424 import Target  # noqa: PLC0415 - only where it is used
+
+        Target.parse(value)
+    return value
+
+
 class LogSettings(Section):
-    """What is logged, and how it looks."""
+    """What is logged, how it looks, and where it goes beside standard output."""
 
     level: Level = Field("INFO", description="Lowest level that is logged.")
     levels: dict[str, Level] = Field(
@@ -39,6 +98,15 @@ class LogSettings(Section):
     )
     format: Literal["json", "console"] = Field(
         "json", description="`json`: one object a line. `console`: for people, in development."
+    )
+    syslog: Annotated[str | None, AfterValidator(_syslog)] = Field(
+        None,
+        description="Syslog server (RFC 5424) that gets every line: `udp://`, `tcp://`, `tls://` or `unix://`.",
+        examples=["tls://logs.example.org:6514"],
+    )
+    email: EmailSettings = EmailSettings()
+    close_seconds: Seconds = Field(
+        3.0, description="At the end: for how long syslog, mail and the like may still deliver what waits."
     )
 
 
