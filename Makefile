@@ -28,7 +28,7 @@ demo: install ## Render a service into demo/, install it and start it in the for
 check: install ## Check format, lint and types, of the template's files too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy tests hooks
+	$(BIN)/mypy tests hooks fleet
 	$(BIN)/python tests/manifest.py --check
 	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py copying.py
 	$(BIN)/python tests/in_place.py

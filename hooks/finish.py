@@ -71,8 +71,12 @@ class _Step:
         new = Manifest.parse(self._now(MANIFEST))
         for path in old.files:
             was = self.git.file("HEAD", path)
-            if was is not None and not old.as_made(path, was):  # neither deleted by the owner nor left alone
+            if was is None:  # deleted by the owner
+                continue
+            if not old.as_made(path, was):
                 self._merge_edited(path, old, new)
+            elif path in new.files and not new.as_made(path, self._now(path)):
+                self._take_template(path)  # Copier compared with other answers than it was made with
         for path in self.changed():
             if path not in old.files and ours(path) and self._torn(path):  # a file of the owner's own was there
                 self._set_aside(path, old)
