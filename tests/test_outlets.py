@@ -21,7 +21,8 @@ import jsonschema
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests.services import ROOT, Client, Load, free_port, run, serving, until
+from tests.services import ROOT, TOKEN, Client, Load, free_port, run, serving, until
+from tests.test_docs import consoles, shell
 
 pytestmark = pytest.mark.slow
 
@@ -271,6 +272,26 @@ def test_the_queries_of_the_logs_page_name_fields_that_the_lines_have(orders: Pa
     assert kql <= known
     assert len(logql) >= 4
     assert logql <= known
+
+
+def test_the_commands_of_the_logs_page_change_a_level_in_every_worker_and_back(orders: Path) -> None:
+    commands = consoles(orders / "docs/logs.md")
+    with serving(orders, env={"APP_WORKERS": "2", "APP_SHUTDOWN__DRAIN_SECONDS": "0"}) as service:
+        for command in commands[:2]:
+            done = shell(
+                command.replace(":8000", f":{service.port}") + " --silent --fail-with-body", orders, TOKEN=TOKEN
+            )
+            assert json.loads(done.stdout)["log_levels"]["httpx2"]["level"] == "DEBUG", done.stdout
+
+        def everywhere(known: bool) -> bool:
+            return all(("httpx2" in service.status().get("log_levels", {})) == known for _ in range(12))
+
+        until(lambda: everywhere(True), "both workers")
+        done = shell(
+            commands[2].replace(":8000", f":{service.port}") + " --silent --fail-with-body", orders, TOKEN=TOKEN
+        )
+        assert json.loads(done.stdout) == {"log_levels": {}}
+        until(lambda: everywhere(False), "both workers")
 
 
 @pytest.mark.parametrize(

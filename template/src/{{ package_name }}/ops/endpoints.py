@@ -1,4 +1,4 @@
-"""The operational routes: `/livez`, `/readyz`, `/status`, `/metrics`, `/version`.
+"""The operational routes: `/livez`, `/readyz`, `/status`, `/status/log-levels`, `/metrics`, `/version`.
 
 They answer before the application: no middleware, limit or dependency of the service can get in their way, and they
 count neither in the SLIs nor in the OpenAPI document.
@@ -8,9 +8,10 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import orjson
+from pydantic import ValidationError
 from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,12 +19,15 @@ from starlette.responses import Response
 from . import slots
 from .about import About
 from .health import Monitor
+from .levels import SERVICE, Wanted
 from .lifecycle import LIFECYCLE
 from .metrics import Exposition
 from .problems import Problem
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+LOG_LEVELS: Final = "/status/log-levels"
+_LARGEST_BODY: Final = 4096
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -40,15 +44,18 @@ class Endpoints:
             "/livez": self.livez,
             "/readyz": self.readyz,
             "/status": self.status,
+            LOG_LEVELS: self.log_levels,
             "/metrics": self.metrics,
             "/version": self.version,
         }
 
     async def answer(self, request: Request) -> Response:
-        """Answer a request to one of the routes; only GET and HEAD are known."""
-        if request.method not in ("GET", "HEAD"):
-            return Problem(405, headers={"Allow": "GET, HEAD"})
-        return await self.routes[get_route_path(request.scope)](request)
+        """Answer a request to one of the routes; all but log levels can only be read."""
+        path = get_route_path(request.scope)
+        allowed = ("GET", "HEAD", "PUT", "DELETE") if path == LOG_LEVELS else ("GET", "HEAD")
+        if request.method not in allowed:
+            return Problem(405, headers={"Allow": ", ".join(allowed)})
+        return await self.routes[path](request)
 
     @property
     def ready(self) -> bool:
@@ -73,6 +80,28 @@ class Endpoints:
         return Response(body, headers={"Content-Type": media_type, **_NO_STORE})
 
     async def status(self, request: Request) -> Response:
+        return self._refused(request) or self._status()
+
+    async def log_levels(self, request: Request) -> Response:
+        """GET: the levels that are changed now. PUT: change one for a while. DELETE: all as configured."""
+        if refused := self._refused(request):
+            return refused
+        levels = SERVICE.levels
+        if request.method == "PUT":
+            try:
+                wanted = Wanted.model_validate_json(await _body(request))
+            except ValidationError as error:
+                wrong = [{"loc": list(each["loc"]), "msg": each["msg"]} for each in error.errors(include_input=False)]
+                detail = 'Send {"logger": "httpx2", "level": "DEBUG", "seconds": 300}; at most 3600 seconds.'
+                return Problem(422, detail, {"errors": wrong}, _NO_STORE)
+            if not levels.change(wanted):
+                return Problem(409, "Too many levels are changed already: DELETE takes them back.", headers=_NO_STORE)
+        elif request.method == "DELETE":
+            levels.revert()
+        return _json({"log_levels": levels.active()})
+
+    def _refused(self, request: Request) -> Response | None:
+        """What to answer somebody without a valid token; None for one who has it."""
         if not self._digests:
             return Problem(
                 403,
@@ -85,7 +114,7 @@ class Endpoints:
             return self._unauthorized('Bearer realm="status"')
         if not self._known(token.strip().encode("latin-1")):
             return self._unauthorized('Bearer realm="status", error="invalid_token"')
-        return self._status()
+        return None
 
     def _known(self, token: bytes) -> bool:
         presented, known = hashlib.sha256(token).digest(), False
@@ -99,7 +128,7 @@ class Endpoints:
     def _status(self) -> Response:
         about, ready, checks = self._about, self.ready, self.monitor.report()
         warned = any(entry["status"] != "pass" for entries in checks.values() for entry in entries)
-        document = {
+        document: dict[str, Any] = {
             "status": "fail" if not ready else "warn" if warned else "pass",
             "phase": "draining" if LIFECYCLE.draining else "serving" if self.started else "starting",
             "serviceId": about.name,
@@ -113,7 +142,19 @@ class Endpoints:
             "workers": [{"worker": each.slot, "pid": each.pid, "ready": each.ready} for each in slots.living()],
             "checks": checks,
         }
+        if changed := SERVICE.levels.active():
+            document["log_levels"] = changed
         return _json(document, 200 if ready else 503, "application/health+json")
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body, or as much of one that is too large as shows that it is none of what is accepted."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_BODY:
+            break
+    return body
 
 
 def _json(document: object, status: int = 200, media_type: str = "application/json") -> Response:

@@ -59,12 +59,14 @@ def _serve(application: str, settings: OpsSettings) -> int:
 
     from . import logs  # noqa: PLC0415 - it makes metrics, whose place has only now been settled
     from .about import ABOUT  # noqa: PLC0415
+    from .levels import SERVICE  # noqa: PLC0415
     from .outlets import Outlets  # noqa: PLC0415
     from .slots import shared_folder  # noqa: PLC0415
 
     shared = shared_folder()
     sink = logs.stdout_sink(shared / "stdout" if shared is not None else None)
     outlets = Outlets(settings.log, ABOUT.built(settings.build), shared)
+    SERVICE.configure(shared)
     logs.configure(settings.log, ABOUT, [sink], lines=outlets.lines, errors=outlets.errors)
     try:
         return _made(application, settings, listener, sink)

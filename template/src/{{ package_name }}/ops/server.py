@@ -23,6 +23,7 @@ import structlog
 import uvicorn
 
 from . import slots
+from .levels import SERVICE
 from .lifecycle import LIFECYCLE
 from .protocol import limited
 from .settings import OpsSettings
@@ -109,10 +110,12 @@ class Server(uvicorn.Server):
             log.info("service started")
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: whether it is time to close the listening socket."""
+        """Ten times a second: whether it is time to close the listening socket, or to change a level back."""
         if not self._alone and counter % 10 == 0 and os.getppid() != self._parent:
             LIFECYCLE.drain()  # the parent was killed: nobody replaces or stops this worker any more
             self._signalled_at = self._signalled_at or monotonic()
+        if counter % 10 == 0:
+            SERVICE.levels.refresh()
         if self._signalled_at is not None and not self.should_exit:
             since = monotonic() - self._signalled_at
             if LIFECYCLE.draining:
