@@ -72,7 +72,7 @@ def mail(server: Server, folder: Path | None = None, **settings: Any) -> Any:
 def test_a_thousand_equal_errors_are_one_mail_that_says_so(server: Server, clock: Callable[[float], None]) -> None:
     made = mail(server)
 
-    made.deliver([error(line) for line in range(1000)])
+    made.deliver([(record, None) for record in [error(line) for line in range(1000)]])
     assert made.tick(closing=False) == 10
     clock(10)
     assert made.tick(closing=False) is None
@@ -87,7 +87,7 @@ def test_a_group_is_silent_for_its_interval_and_then_tells_what_came_meanwhile(
 ) -> None:
     made = mail(server, interval_seconds=100)
     for wait, count in [(10, 1), (10, 5), (10, 6), (100, 1)]:
-        made.deliver([error()] * count)
+        made.deliver([(record, None) for record in [error()] * count])
         clock(wait)
         made.tick(closing=False)
 
@@ -102,7 +102,7 @@ def test_different_errors_are_different_mails_up_to_the_limit_an_hour(
 ) -> None:
     made = mail(server, most_per_hour=3)
 
-    made.deliver([error(logger=f"logger{number}") for number in range(10)])
+    made.deliver([(record, None) for record in [error(logger=f"logger{number}") for number in range(10)]])
     clock(10)
     made.tick(closing=False)
 
@@ -112,12 +112,12 @@ def test_different_errors_are_different_mails_up_to_the_limit_an_hour(
 def test_workers_share_what_has_been_mailed(server: Server, clock: Callable[[float], None], tmp_path: Path) -> None:
     workers = [mail(server, tmp_path, interval_seconds=100) for _ in range(3)]
     for worker in workers:
-        worker.deliver([error()] * 4)
+        worker.deliver([(record, None) for record in [error()] * 4])
     clock(10)
     for worker in workers:
         worker.tick(closing=False)
     clock(100)
-    workers[1].deliver([error()])
+    workers[1].deliver([(record, None) for record in [error()]])
     clock(10)
     workers[1].tick(closing=False)
 
@@ -133,7 +133,7 @@ def test_a_shared_file_that_is_broken_costs_no_mail(
 ) -> None:
     (tmp_path / "mail.json").write_text(content)
     made = mail(server, tmp_path)
-    made.deliver([error()])
+    made.deliver([(record, None) for record in [error()]])
     clock(10)
     made.tick(closing=False)
 
@@ -143,7 +143,7 @@ def test_a_shared_file_that_is_broken_costs_no_mail(
 def test_a_server_that_is_down_costs_no_error_but_time(server: Server, clock: Callable[[float], None]) -> None:
     made = mail(server)
     server.down = True
-    made.deliver([error()] * 7)
+    made.deliver([(record, None) for record in [error()] * 7])
     clock(10)
     with pytest.raises(ConnectionRefusedError):
         made.tick(closing=False)
@@ -155,7 +155,7 @@ def test_a_server_that_is_down_costs_no_error_but_time(server: Server, clock: Ca
 
 def test_at_the_end_of_the_service_what_waits_is_mailed_at_once(server: Server, clock: Callable[[float], None]) -> None:
     made = mail(server)
-    made.deliver([error()])
+    made.deliver([(record, None) for record in [error()]])
     clock(1)
     made.tick(closing=True)
 
@@ -164,7 +164,7 @@ def test_at_the_end_of_the_service_what_waits_is_mailed_at_once(server: Server, 
 
 def test_groups_are_bounded(server: Server, clock: Callable[[float], None]) -> None:
     made = mail(server, most_per_hour=1)
-    made.deliver([error(logger=f"logger{number}") for number in range(5000)])
+    made.deliver([(record, None) for record in [error(logger=f"logger{number}") for number in range(5000)]])
     assert len(made.groups) <= 256
     clock(10)
     made.tick(closing=False)
@@ -192,7 +192,7 @@ def test_a_mail_names_the_request_the_trace_the_version_and_the_runbook(
     server: Server, clock: Callable[[float], None]
 ) -> None:
     made = mail(server, sender="orders@example.org", runbook_url="https://example.org/runbook")
-    made.deliver([error(trace_id="4bf9", customer_kind="shop")])
+    made.deliver([(record, None) for record in [error(trace_id="4bf9", customer_kind="shop")]])
     clock(10)
     made.tick(closing=False)
 
@@ -209,7 +209,7 @@ def test_a_mail_names_the_request_the_trace_the_version_and_the_runbook(
 
 def test_no_text_of_an_error_can_add_a_header(server: Server, clock: Callable[[float], None]) -> None:
     made = mail(server)
-    made.deliver([error(event="x\r\nBcc: all@example.org\u2028y", exception_type=None)])
+    made.deliver([(record, None) for record in [error(event="x\r\nBcc: all@example.org\u2028y", exception_type=None)]])
     clock(10)
     made.tick(closing=False)
 
@@ -225,7 +225,7 @@ def test_wrong_settings_are_refused(settings: dict[str, Any]) -> None:
 
 
 def test_without_a_recipient_there_is_no_queue_and_no_thread() -> None:
-    outlets = ops.outlets.Outlets(ops.settings.LogSettings(), ABOUT)
+    outlets = ops.outlets.Outlets(ops.OpsSettings(), ABOUT)
 
     assert outlets.lines == []
     assert outlets.errors == []

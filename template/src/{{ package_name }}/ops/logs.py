@@ -62,7 +62,7 @@ class Pipeline:
 
     Args:
         lines: get each line as (line, level), always as JSON.
-        errors: get each record from ERROR on, as a mapping, redacted like the line.
+        errors: get each record from ERROR on as (mapping redacted like the line, exception or None).
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Pipeline:
             line["request_id"] = request.request_id
             line["trace_id"] = request.trace_id
             line["span_id"] = request.span_id
+        error = None
         if fields:
             error = exception(fields.pop("exc_info", None))
             if error is not None:
@@ -108,9 +109,9 @@ class Pipeline:
         with suppress(OSError, TypeError, ValueError):  # no space for metrics is no reason to lose a line
             self._counters[level].inc()
         if self._errors and level in _ERRORS:
-            record = dict(line)
+            failure = (dict(line), error)
             for queue in self._errors:
-                queue.put(record, level)
+                queue.put(failure, level)
         if self._lines and not self._json:
             self._forward(self._forwarded(dict(line)), level)
         rendered = self._render(line)

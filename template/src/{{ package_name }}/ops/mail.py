@@ -134,10 +134,10 @@ class Mail:
         self._connect = connect or self._connected
         self.groups: dict[str, Group] = {}
 
-    def deliver(self, items: Sequence[Record]) -> int:
+    def deliver(self, items: Sequence[tuple[Record, Any]]) -> int:
         """Add errors to their groups; the queue calls `tick` for what is due."""
         now = time.monotonic()
-        for record in items:
+        for record, _ in items:
             key = fingerprint(record)
             if key not in self.groups:
                 if len(self.groups) >= _MOST_GROUPS:

@@ -7,22 +7,25 @@ from typing import Any
 
 from .about import About
 from .queued import Queued
-from .settings import LogSettings
+from .settings import ErrorSettings, LogSettings, OpsSettings
 
 Line = tuple[bytes, str]
 
 
 class Outlets:
-    """The queues that the settings ask for: `lines` take every (line, level), `errors` every record from ERROR on."""
+    """The queues that the settings ask for: `lines` take every (line, level), `errors` every failure from ERROR on."""
 
-    def __init__(self, settings: LogSettings, about: About, shared: Path | None = None) -> None:
+    def __init__(self, settings: OpsSettings, about: About, shared: Path | None = None) -> None:
         self.lines: list[Queued[Line]] = []
         self.errors: list[Queued[Any]] = []
-        self._close_seconds = settings.close_seconds
-        if settings.syslog is not None:
-            self.lines.append(_syslog(settings.syslog, about))
-        if settings.email.to:
-            self.errors.append(_mail(settings, about, shared))
+        log = settings.log
+        self._close_seconds = log.close_seconds
+        if log.syslog is not None:
+            self.lines.append(_syslog(log.syslog, about))
+        if log.email.to:
+            self.errors.append(_mail(log, about, shared))
+        if settings.errors.dsn is not None:
+            self.errors.append(_sentry(settings.errors, settings.errors.dsn.get_secret_value(), about))
 
     def close(self) -> None:
         """Deliver what waits, within the limit for all of them together."""
@@ -51,8 +54,15 @@ def _mail(settings: LogSettings, about: About, shared: Path | None) -> Queued[An
     from .mail import Ledger, Mail  # noqa: PLC0415
 
     destination = Mail(settings.email, about, Ledger(shared))
-    return Queued("email", destination, size=_record_size, on_drop=_dropped("email"), capacity=2048)
+    return Queued("email", destination, size=_failure_size, on_drop=_dropped("email"), capacity=2048)
 
 
-def _record_size(record: Any) -> int:
-    return 512 + len(record.get("exception_stacktrace") or "")
+def _sentry(settings: ErrorSettings, dsn: str, about: About) -> Queued[Any]:
+    from .reporting import Sentry  # noqa: PLC0415
+
+    destination = Sentry(dsn, about, settings.environment, lambda event: event)
+    return Queued("sentry", destination, size=_failure_size, on_drop=_dropped("sentry"), capacity=256)
+
+
+def _failure_size(failure: Any) -> int:
+    return 512 + len(failure[0].get("exception_stacktrace") or "")

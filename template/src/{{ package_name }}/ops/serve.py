@@ -65,7 +65,7 @@ def _serve(application: str, settings: OpsSettings) -> int:
 
     shared = shared_folder()
     sink = logs.stdout_sink(shared / "stdout" if shared is not None else None)
-    outlets = Outlets(settings.log, ABOUT.built(settings.build), shared)
+    outlets = Outlets(settings, ABOUT.built(settings.build), shared)
     SERVICE.configure(shared)
     logs.configure(settings.log, ABOUT, [sink], lines=outlets.lines, errors=outlets.errors)
     try:

@@ -7,9 +7,11 @@ Defaults are those of production; `config/dev.yaml` relaxes them. Every setting 
 import hashlib
 import re
 from datetime import datetime
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -85,6 +87,28 @@ def _syslog(value: str | None) -> str | None:
 
         Target.parse(value)
     return value
+
+
+def _dsn(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    url = urlsplit(value.get_secret_value())
+    if url.scheme not in ("http", "https") or not url.hostname or not url.username or not url.path.strip("/"):
+        raise ValueError("no DSN: scheme://KEY@HOST/PROJECT, http or https")
+    if find_spec("sentry_sdk") is None:
+        raise ValueError('it needs the package sentry-sdk: uv add "sentry-sdk>=2.75,<3"')
+    return value
+
+
+class ErrorSettings(Section):
+    """Where errors are reported to, beside the log. Off unless `dsn` is set."""
+
+    dsn: Annotated[SecretStr | None, AfterValidator(_dsn)] = Field(
+        None, description="DSN of a server that speaks Sentry's protocol. Needs the package `sentry-sdk`."
+    )
+    environment: str | None = Field(
+        None, max_length=64, description="The environment's name in reports.", examples=["production"]
+    )
 
 
 class LogSettings(Section):
@@ -281,6 +305,7 @@ class OpsSettings(BaseSettings):
     )
     workers: int = Field(1, ge=1, le=256, description="Worker processes.")
     log: LogSettings = LogSettings()
+    errors: ErrorSettings = ErrorSettings()
     status: StatusSettings = StatusSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     limits: LimitSettings = LimitSettings()
