@@ -3,13 +3,13 @@
 import re
 from functools import total_ordering
 
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-?((?:a|b|rc)\d+))?(?:-(\d+)-g[0-9a-f]+)?\Z")
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-?((?:a|b|rc)\d+))?(?:\.post(\d+))?(?:-(\d+)-g[0-9a-f]+)?\Z")
 _HEADING = re.compile(r"^## +\[?(v?\d+\.\d+\.\d+\S*?|Unreleased)\]?(?:\s.*)?$", re.MULTILINE)
 
 
 @total_ordering
 class Version:
-    """A tag such as `v1.2.0`, or what `git describe` says of a commit after it (`v1.2.0-3-g0a1b2c3`).
+    """A tag such as `v1.2.0` or `v1.2.0.post1`, or what `git describe` says of a commit after it (`v1.2.0-3-g0a1b2c3`).
 
     A text that is neither has no order: it is equal to itself alone, and neither older nor newer than another.
     """
@@ -18,9 +18,9 @@ class Version:
         self.text = text
         found = _VERSION.match(text)
         self.known = found is not None
-        major, minor, patch, early, after = found.groups() if found else (0, 0, 0, None, 0)
-        # a pre-release comes before its release; commits after a tag come after it
-        self._key = (int(major), int(minor), int(patch), early or "~", int(after or 0))
+        major, minor, patch, early, post, after = found.groups() if found else (0, 0, 0, None, 0, 0)
+        # a pre-release comes before its release, a fork's post-release after it, commits after a tag after that
+        self._key = (int(major), int(minor), int(patch), early or "~", int(post or 0), int(after or 0))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and (

@@ -24,12 +24,12 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.removeprefix("v").split("."))
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def refuse(root: Path, version: str, releases: list[dict[str, Any]]) -> str | None:
     """Why this can't be released now; None if it can."""
-    if not re.fullmatch(r"v\d+\.\d+\.\d+", version):
+    if not re.fullmatch(r"v\d+\.\d+\.\d+(\.post\d+)?", version):
         return f"{version!r} is no version such as v0.2.0"
     if releases and numbers(version) <= numbers(releases[-1]["version"]):
         return f"{version} is not newer than {releases[-1]['version']}"

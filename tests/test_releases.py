@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hooks.ownership import ANSWERS, MANIFEST, Manifest, blocks
 
-from tests.release import release
+from tests.release import numbers, release
 from tests.services import ROOT
 from tests.updates import commit, git, hooks, run
 
@@ -146,7 +146,7 @@ def outside(text: str) -> list[str]:
 def test_the_releases_are_recorded_in_their_order_and_told_in_the_changelog() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
 
-    assert sorted(VERSIONS, key=lambda each: [int(part) for part in each[1:].split(".")]) == VERSIONS
+    assert sorted(VERSIONS, key=numbers) == VERSIONS
     assert len(set(VERSIONS)) == len(VERSIONS)
     for version in VERSIONS:
         section = changelog.partition(f"\n## {version[1:]} ")[2].partition("\n## ")[0]

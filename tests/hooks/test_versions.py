@@ -3,7 +3,18 @@
 import pytest
 from hooks.versions import Version, by_hand, changes
 
-ORDER = ["v0.9.0", "1.0.0-rc1", "v1.0.0", "v1.0.0-3-g0a1b2c3", "v1.0.1", "v1.2.0", "v1.10.0", "v2.0.0"]
+ORDER = [
+    "v0.9.0",
+    "1.0.0-rc1",
+    "v1.0.0",
+    "v1.0.0-3-g0a1b2c3",
+    "v1.0.0.post1",
+    "v1.0.0.post2-1-gabc",
+    "v1.0.1",
+    "v1.2.0",
+    "v1.10.0",
+    "v2.0.0",
+]
 
 
 def test_tags_pre_releases_and_commits_after_a_tag_are_in_order() -> None:
