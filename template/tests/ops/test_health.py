@@ -159,7 +159,7 @@ def test_a_failure_does_not_tell_credentials() -> None:
     async def probe() -> None:
         raise ConnectionError("postgres://me:hunter2@db:5432/orders")
 
-    assert after(1, probe).output == "ConnectionError: postgres://**********@db:5432/orders"
+    assert after(1, probe).output == "ConnectionError: postgres://[redacted:userinfo]@db:5432/orders"
 
 
 @pytest.mark.parametrize("before", range(255, 300, 4))

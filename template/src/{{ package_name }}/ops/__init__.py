@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .health import Check as Check
     from .outgoing import http_client as http_client
+    from .personal import Personal as Personal
+    from .redaction import keep_key as keep_key
+    from .redaction import redact_key as redact_key
+    from .redaction import redact_pattern as redact_pattern
     from .service import create_service as create_service
     from .settings import OpsSettings as OpsSettings
     from .settings import Section as Section
@@ -19,9 +23,13 @@ if TYPE_CHECKING:
 _HOME = {
     "Check": "health",
     "OpsSettings": "settings",
+    "Personal": "personal",
     "Section": "settings",
     "create_service": "service",
     "http_client": "outgoing",
+    "keep_key": "redaction",
+    "redact_key": "redaction",
+    "redact_pattern": "redaction",
 }
 
 

@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", help="show every setting's effective value and where it came from")
     health = commands.add_parser("health", help="ask the running service whether it lives: exit status 0 or 1")
     commands.add_parser("version", help="print the versions of the service and its template")
-    for command in (serve, config, health):
+    personal = commands.add_parser("personal-data", help="list the personal data and secrets that the code declares")
+    personal.add_argument("--format", choices=("markdown", "json"), default="markdown", help="how to print it")
+    for command in (serve, config, health, personal):
         command.add_argument("--config", metavar="FILE", help="YAML file with settings (APP_CONFIG_FILE)")
         command.add_argument("--host", help="address to listen on (APP_HOST)")
         command.add_argument("--port", help="port to listen on (APP_PORT)")
@@ -98,12 +100,25 @@ def _with_settings(given: argparse.Namespace, application: str, cls: Any) -> int
         from .serve import serve  # noqa: PLC0415
 
         return serve(application, loaded.settings)
+    if given.command == "personal-data":
+        return _personal_data(application, loaded.settings, given.format)
     if given.command == "health":
         return _health(loaded.settings.host, loaded.settings.port, "/readyz" if given.ready else "/livez")
     if not given.check:
         from .reference import effective  # noqa: PLC0415
 
         print(effective(loaded))
+    return 0
+
+
+def _personal_data(application: str, settings: Any, form: str) -> int:
+    import json  # noqa: PLC0415
+
+    from .personal import inventory, markdown  # noqa: PLC0415
+
+    module, _, function = application.partition(":")
+    rows = inventory(getattr(import_module(module), function)(settings), settings)
+    print(markdown(rows) if form == "markdown" else json.dumps(rows, indent=2, ensure_ascii=False))
     return 0
 
 

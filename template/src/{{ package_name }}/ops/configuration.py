@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
+from . import tracing
 from .settings import OpsSettings, TokenFile
 
 S = TypeVar("S", bound=OpsSettings)
@@ -102,6 +103,7 @@ def load(cls: type[S], environ: Mapping[str, str], flags: Mapping[str, str | Non
                 if other == key or not isinstance(_at(values, other), dict):
                     del origins[other]
             origins[key] = _nearest(source.where, key) or "default"
+    problems += tracing.problems(environ)
     settings: S | None = None
     try:
         settings = cls(**values)

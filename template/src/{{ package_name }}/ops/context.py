@@ -16,7 +16,7 @@ _TRACESTATE: Final = re.compile(rb"[\x20-\x7e]{1,512}").fullmatch
 class RequestContext:
     """Ids of one request. `trace_id` has 32 hex digits, `span_id` 16, both lower case."""
 
-    __slots__ = ("flags", "request_id", "span_id", "trace_id", "tracestate")
+    __slots__ = ("flags", "parent_id", "request_id", "span_id", "trace_id", "tracestate")
 
     def __init__(
         self, request_id: bytes | None = None, traceparent: bytes | None = None, tracestate: bytes | None = None
@@ -31,12 +31,13 @@ class RequestContext:
             self.request_id = f"{getrandbits(128):032x}"
         self.tracestate: str | None = None
         self.span_id = f"{getrandbits(64) or 1:016x}"
+        self.parent_id: str | None  # the caller's span, if it named one
         if traceparent is not None and (given := parse_traceparent(traceparent)) is not None:
-            self.trace_id, self.flags = given
+            self.trace_id, self.parent_id, self.flags = given
             if tracestate is not None and _TRACESTATE(tracestate):
                 self.tracestate = tracestate.decode("ascii")
         else:
-            self.trace_id, self.flags = f"{getrandbits(128) or 1:032x}", "00"
+            self.trace_id, self.parent_id, self.flags = f"{getrandbits(128) or 1:032x}", None, "00"
 
     @property
     def traceparent(self) -> str:
@@ -44,14 +45,14 @@ class RequestContext:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
 
-def parse_traceparent(value: bytes) -> tuple[str, str] | None:
-    """Trace id and flags of a valid `traceparent` header, else None."""
+def parse_traceparent(value: bytes) -> tuple[str, str, str] | None:
+    """Trace id, the caller's span id and flags of a valid `traceparent` header, else None."""
     match = _TRACEPARENT(value)
     if match is None or (match[1] == b"00" and match[5] is not None):
         return None
     if match[2] == b"0" * 32 or match[3] == b"0" * 16:
         return None
-    return match[2].decode("ascii"), f"{int(match[4], 16) & _FLAGS:02x}"
+    return match[2].decode("ascii"), match[3].decode("ascii"), f"{int(match[4], 16) & _FLAGS:02x}"
 
 
 current: ContextVar[RequestContext | None] = ContextVar("request", default=None)

@@ -55,13 +55,14 @@ class Edge:
         self.series = series
         self.limits = limits
         self.active: dict[Exchange, None] = {}  # requests whose answer is not complete, the oldest first
+        self.exchange: type[Exchange] = Exchange  # tracing has its own
         self._operational = frozenset(endpoints.routes)
         self._sweeper: asyncio.AbstractEventLoop | None = None  # the loop that has a sweep planned
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            exchange = Exchange(self, scope, receive, send)
+            exchange = self.exchange(self, scope, receive, send)
             token = current.set(exchange.context)
             try:
                 if route_path(scope) in self._operational:
@@ -101,7 +102,7 @@ class Edge:
         began, headers = perf_counter(), dict(scope["headers"])
         token = current.set(RequestContext(headers.get(b"x-request-id"), headers.get(b"traceparent")))
         try:
-            await self.app(scope, receive, send)
+            await self.converse(scope, receive, send)
         except WebSocketDisconnect:
             pass  # the client has closed it: that is how they end
         except Exception:
@@ -113,6 +114,10 @@ class Edge:
                 fields = {"http_route": self.series.route(scope), "duration_ms": round(seconds * 1000, 3)}
                 logs.emit("info", "access", "websocket", fields)
             current.reset(token)
+
+    async def converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a websocket on to the application; tracing does more."""
+        await self.app(scope, receive, send)
 
     def enter(self, exchange: "Exchange") -> None:
         """Count a request as in flight, and see to it that it can't stay so for ever."""

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from prometheus_client import Gauge
 
+from .redaction import REDACTOR
 from .settings import HealthSettings
 
 UP = Gauge(
@@ -35,7 +36,6 @@ CHECKED = Gauge(
     multiprocess_mode="livemin",
 )
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}").fullmatch
-_CREDENTIALS = re.compile(r"(?<=://)\S*@")
 _RETRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -203,5 +203,5 @@ def _outcome(probe: "asyncio.Task[object]") -> str | None:
             text = f"{type(error).__name__}: {error}"
         except Exception:  # noqa: BLE001 - an error whose text can't be made is an error, too
             text = type(error).__name__
-        return _CREDENTIALS.sub("**********@", text[:10_000])[:300]
+        return REDACTOR.text(text[:10_000])[:300]
     return "the probe returned False" if probe.result() is False else None

@@ -22,6 +22,7 @@ from prometheus_client import Counter, disable_created_metrics
 
 from .about import About
 from .context import current
+from .redaction import REDACTOR
 from .settings import LogSettings
 from .stdout import Stdout
 
@@ -196,6 +197,7 @@ def configure(
         logger_factory=_Named,
         cache_logger_on_first_use=True,
     )
+    pipeline.processors.append(REDACTOR.event)
     _BRIDGE.pipeline = pipeline
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False

@@ -14,6 +14,7 @@ from prometheus_client import Histogram
 from .about import ABOUT
 from .context import current
 from .metrics import METHODS, OTHER
+from .tracing import TRACING
 
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})  # RFC 9110, 9.2.2
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
@@ -89,6 +90,7 @@ class _Measured(httpx2.AsyncBaseTransport):
             request.headers["traceparent"] = context.traceparent
             if context.tracestate is not None:
                 request.headers["tracestate"] = context.tracestate
+        call = None if TRACING.call is None else TRACING.call(self._peer, request)
         began, status, error = perf_counter(), "", "cancelled"
         try:
             response = await self._inner.handle_async_request(request)
@@ -101,6 +103,8 @@ class _Measured(httpx2.AsyncBaseTransport):
         finally:
             method = request.method if request.method in METHODS else OTHER
             DURATION.labels(self._peer, method, status, error).observe(perf_counter() - began)
+            if call is not None:
+                call.end(status, error)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -121,6 +125,8 @@ class _Retrying(httpx2.AsyncBaseTransport):
         left = self._retries if again else 0
         for attempt in range(left + 1):
             wait: float | None = None
+            if attempt:
+                request.extensions["resend_count"] = attempt
             try:
                 response = await self._inner.handle_async_request(request)
             except _TRANSIENT:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .about import About
 from .queued import Queued
+from .redaction import REDACTOR
 from .settings import ErrorSettings, LogSettings, OpsSettings
 
 Line = tuple[bytes, str]
@@ -60,7 +61,7 @@ def _mail(settings: LogSettings, about: About, shared: Path | None) -> Queued[An
 def _sentry(settings: ErrorSettings, dsn: str, about: About) -> Queued[Any]:
     from .reporting import Sentry  # noqa: PLC0415
 
-    destination = Sentry(dsn, about, settings.environment, lambda event: event)
+    destination = Sentry(dsn, about, settings.environment, REDACTOR.value)
     return Queued("sentry", destination, size=_failure_size, on_drop=_dropped("sentry"), capacity=256)
 
 

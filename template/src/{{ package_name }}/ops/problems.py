@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .context import current
+from .redaction import REDACTOR
 
 MEDIA_TYPE = "application/problem+json"
 _BODILESS = frozenset({204, 205, 304})
@@ -65,10 +66,10 @@ class Problem(Response):
         request = current.get()
         document: dict[str, Any] = {"type": "about:blank", "title": _title(status), "status": status}
         if detail is not None and detail != document["title"]:
-            document["detail"] = detail
+            document["detail"] = REDACTOR.text(detail)
         if request is not None:
             document["request_id"] = request.request_id
-        document.update(extensions or {})
+        document.update(REDACTOR.value(dict(extensions)) if extensions else {})
         body = b"" if status in _BODILESS or status < 200 else orjson.dumps(document, str)
         super().__init__(body, status, headers)
 

@@ -62,16 +62,20 @@ def _serve(application: str, settings: OpsSettings) -> int:
     from .levels import SERVICE  # noqa: PLC0415
     from .outlets import Outlets  # noqa: PLC0415
     from .slots import shared_folder  # noqa: PLC0415
+    from .tracing import TRACING, prepare  # noqa: PLC0415
 
     shared = shared_folder()
     sink = logs.stdout_sink(shared / "stdout" if shared is not None else None)
     outlets = Outlets(settings, ABOUT.built(settings.build), shared)
     SERVICE.configure(shared)
     logs.configure(settings.log, ABOUT, [sink], lines=outlets.lines, errors=outlets.errors)
+    prepare()
     try:
         return _made(application, settings, listener, sink)
     finally:
+        TRACING.finish(settings.log.close_seconds)
         outlets.close()
+        TRACING.close()
 
 
 def _made(application: str, settings: OpsSettings, listener: socket.socket, sink: Any) -> int:

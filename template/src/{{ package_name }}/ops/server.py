@@ -28,6 +28,7 @@ from .lifecycle import LIFECYCLE
 from .protocol import limited
 from .settings import OpsSettings
 from .stdout import Stdout
+from .tracing import TRACING
 
 IGNORED_SIGNALS: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 EX_CUT: Final = 1
@@ -100,6 +101,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._sink.attach(asyncio.get_running_loop())
+        TRACING.start()
         try:
             await super().startup(sockets)
         except SystemExit:

@@ -14,7 +14,9 @@ from .endpoints import Endpoints
 from .health import Check, Monitor
 from .layers import slimmed
 from .metrics import RequestSeries
+from .redaction import REDACTOR
 from .settings import OpsSettings
+from .tracing import TRACING
 
 # FastAPI's own telemetry is off: it asks OpenTelemetry for its providers three times a request even when none is set.
 _TELEMETRY_OFF = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -47,13 +49,15 @@ class Service(FastAPI):
         if taken := sorted(paths & set(self.endpoints.routes)):
             raise RuntimeError(f"{', '.join(taken)}: this path is the template's; give your route another")
         problems.install_in_mounted(self)
+        REDACTOR.declare(self, self._settings)
         inner = slimmed(super().build_middleware_stack(), self.router, self.max_body_size)
         if trusted := self._settings.proxies.trusted:
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: PLC0415 - only where used
 
             hosts = [str(network) for network in trusted]
             inner = ProxyHeadersMiddleware(inner, trusted_hosts=hosts)
-        return Edge(cast(ASGIApp, inner), self.endpoints, RequestSeries(self), self._settings.limits)
+        edge = TRACING.edge or Edge
+        return edge(cast(ASGIApp, inner), self.endpoints, RequestSeries(self), self._settings.limits)
 
 
 def create_service(settings: OpsSettings, *, checks: Sequence[Check] = (), **options: Any) -> FastAPI:
