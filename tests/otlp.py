@@ -81,7 +81,7 @@ def collecting() -> Iterator[Collector]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+        def do_POST(self) -> None:
             collector.asked += 1
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if collector.hold is not None:

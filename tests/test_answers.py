@@ -32,6 +32,8 @@ from markdown_it import MarkdownIt
 
 from tests.services import ROOT, clean_environment, plain_copy, render
 
+pytestmark = pytest.mark.slow
+
 # What is no string can only come from a data file, or from a stored answer.
 REFUSED: dict[str, list[Any]] = {
     "service_name": [

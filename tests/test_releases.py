@@ -14,6 +14,8 @@ from tests.release import numbers, release
 from tests.services import ROOT
 from tests.updates import commit, git, hooks, run
 
+pytestmark = pytest.mark.slow
+
 RELEASES: list[dict[str, Any]] = json.loads((ROOT / "releases.json").read_text("utf-8"))
 VERSIONS = [each["version"] for each in RELEASES]
 NEXT = "v999.0.0"

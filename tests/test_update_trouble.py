@@ -15,6 +15,8 @@ import pytest
 from tests.services import clean_environment
 from tests.updates import FIRST, SECOND, born, commit, edit, git, hooks, run, tree, two_releases
 
+pytestmark = pytest.mark.slow
+
 ROUTES = "src/orders/routes.py"
 
 

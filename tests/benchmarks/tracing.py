@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+    def do_POST(self) -> None:
         """Read the body, and no more."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)

@@ -21,6 +21,8 @@ from tests.fleet.world import SECRET, command, environment, fleet, heads, merge,
 from tests.services import ROOT, until
 from tests.updates import FIRST, SECOND, git
 
+pytestmark = pytest.mark.slow
+
 BRANCH = f"ops/update-{SECOND}"
 OPEN = 'sh -c \'cp "$1" "$2-$3.md"; echo opened\' - {report} {url} {name}'
 

@@ -12,6 +12,8 @@ from fleet.releases import reached
 from tests.fleet.world import fleet
 from tests.services import ROOT
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING_WRONG = """\
 tempalte: https://git.example.org/acme/template.git
 author: nobody

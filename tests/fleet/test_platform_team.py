@@ -14,6 +14,8 @@ from tests.fleet.world import bare, environment, fleet, make, rows
 from tests.services import ROOT
 from tests.updates import born, commit, edit, git, hooks, new_template, release
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = re.findall(r"```console\n(.*?)```", (ROOT / "docs/platform-team.md").read_text("utf-8"), re.DOTALL)
 IDENTITY = {
     f"GIT_{role}_{part}": value

@@ -1,12 +1,13 @@
-"""Routes that call, fail, stream and talk, and spans as owners write them."""
+"""Routes that call, fail and stream, and spans as owners write them."""
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, HTTPException, Request, WebSocket
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from opentelemetry import trace
 
@@ -43,11 +44,6 @@ async def crash() -> None:
     raise RuntimeError("the password is hunter2")
 
 
-@router.get("/unavailable")
-async def unavailable() -> None:
-    raise HTTPException(503)
-
-
 @router.get("/own/{person}")
 async def own(person: str) -> None:
     trace.get_current_span().set_attribute("shop.email", "kari@example.org")
@@ -72,13 +68,11 @@ async def slow(seconds: float = 1.0) -> None:
     await asyncio.sleep(seconds)
 
 
+@router.get("/busy")
+async def busy(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: ASYNC251 - so that this worker takes no further connection
+
+
 @router.get("/modules")
 async def modules() -> list[str]:
     return [name for name in sys.modules if name.startswith("opentelemetry.")]
-
-
-@router.websocket("/talk")
-async def talk(websocket: WebSocket) -> None:
-    await websocket.accept()
-    await websocket.send_text(await websocket.receive_text())
-    await websocket.close()

@@ -199,9 +199,10 @@ class Redactor:
             text = str.__str__(text)
         if len(text) < _SHORTEST:
             return text
-        if "%" in text and _ENCODED(text):
-            text = _TOKEN.sub(self._decoded, text)
-        found = self._spans(text) if len(text) <= self._max_text else None
+        found: list[Span] | None = None
+        if len(text) <= self._max_text:
+            text = self._readable(text)
+            found = self._spans(text)
         if found is not None and not found:
             if len(text) <= _CLEAN_LENGTH:
                 if len(self._clean) >= _KEPT_CLEAN:
@@ -227,6 +228,10 @@ class Redactor:
             found = [span for span in found if not _inside(span, markers)]
         return found
 
+    def _readable(self, text: str) -> str:
+        """The text with those pieces decoded that hide something behind percent signs."""
+        return _TOKEN.sub(self._decoded, text) if "%" in text and _ENCODED(text) else text
+
     def _decoded(self, token: re.Match[str]) -> str:
         """A piece of a URL as it is, unless something is to be hidden in what it says when it is decoded."""
         text = token[0]
@@ -248,9 +253,9 @@ class Redactor:
         tail = ""
         at = text.find('\n  File "', len(text) - limit // 4)
         if at > limit and 'File "' in text[:limit] and "BEGIN " not in text:
-            window = text[at - _OVERLAP :]
+            window = text[at - _OVERLAP : at] + self._readable(text[at:])
             tail = _replaced(window, self._spans(window), limit // 2, skip=_OVERLAP)
-        window = text[: limit + _OVERLAP]
+        window = self._readable(text[: limit + _OVERLAP])
         head = _replaced(window, self._spans(window), limit - len(tail), cut=limit - len(tail))
         return f"{head}\n[… {len(text) - limit} characters or more left out …]{tail}"
 

@@ -42,6 +42,7 @@ OWN: Final = frozenset(
     }
 )
 _NOTHING: Final = Context()
+_FLAGS: Final = ("00", "01", "02", "03")  # as a header names them
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # Under the SDK's name, since its lines are held to one a minute: a processor that fails does so with every span.
@@ -113,7 +114,7 @@ def began(request: RequestContext, method: str) -> tuple[Span, Context]:
     ids = span.get_span_context()
     if ids.is_valid:
         request.trace_id, request.span_id = f"{ids.trace_id:032x}", f"{ids.span_id:016x}"
-        request.flags = f"{ids.trace_flags:02x}"
+        request.flags = _FLAGS[ids.trace_flags & 3]
     return span, set_span_in_context(span, parent)
 
 
@@ -158,7 +159,7 @@ class Call:
         self._span = span = _started(request.method if known else "HTTP", None, SpanKind.CLIENT)
         ids = span.get_span_context()
         if ids.is_valid:
-            request.headers["traceparent"] = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}"
+            request.headers["traceparent"] = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{_FLAGS[ids.trace_flags & 3]}"
         if span.is_recording():
             attributes: dict[str, AttributeValue] = {
                 "http.request.method": request.method if known else OTHER,

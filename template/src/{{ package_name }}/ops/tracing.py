@@ -222,8 +222,7 @@ def _cleaner() -> Callable[[Any], Any]:
     from .redaction import REDACTOR  # noqa: PLC0415 - only where it is used
     from .spans import OWN  # noqa: PLC0415
 
-    sdk = import_module("opentelemetry.sdk.trace")
-    status = import_module("opentelemetry.trace").Status
+    sdk, api = import_module("opentelemetry.sdk.trace"), import_module("opentelemetry.trace")
 
     def event(given: Any) -> Any:
         attributes = dict(given.attributes or {})
@@ -243,9 +242,9 @@ def _cleaner() -> Callable[[Any], Any]:
             resource=span.resource,
             attributes=REDACTOR.value(dict(attributes)),
             events=[event(each) for each in span.events],
-            links=span.links,
+            links=[api.Link(each.context, REDACTOR.value(dict(each.attributes or {}))) for each in span.links],
             kind=span.kind,
-            status=status(span.status.status_code),
+            status=api.Status(span.status.status_code),
             start_time=span.start_time,
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
