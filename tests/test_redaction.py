@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
 OPS = Path(__file__).parents[1] / "template" / "src" / "{{ package_name }}" / "ops"
 KEYS = ["password", "db_password", "token", "accessToken", "X-Api-Key", "client_secret", "passphrase", "first_name"]
 FORMS = [
