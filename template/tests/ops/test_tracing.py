@@ -527,9 +527,10 @@ class Exporter:
 
     def __init__(self) -> None:
         self.taken: list[Any] = []
-        self.works, self.shut = True, 0
+        self.works, self.shut, self.asked = True, 0, 0
 
     def export(self, spans: list[Any]) -> str:
+        self.asked += not self.shut
         self.taken += spans if self.works else []
         return "success" if self.works else "failure"
 
@@ -602,9 +603,17 @@ def test_at_the_end_a_collector_that_is_gone_is_not_asked_again(delivery: Any) -
     delivery._exporter.works = False
     delivery.processor.on_end(finished())
     delivery.processor.flush()
+    delivery.processor.on_end(finished())
     delivery.drain()
 
-    assert delivery._exporter.shut == 1
+    assert (delivery._exporter.asked, delivery._exporter.shut) == (1, 1)
+
+
+def test_at_the_end_a_collector_that_works_gets_what_waits(delivery: Any) -> None:
+    delivery.processor.on_end(finished())
+    delivery.drain()
+
+    assert (len(delivery._exporter.taken), delivery._exporter.shut) == (1, 1)
 
 
 def test_what_nobody_delivers_any_more_is_counted(delivery: Any) -> None:
