@@ -101,7 +101,7 @@ BAD_YAML = {
     "twice": ("port: 1\nport: 2\n", ":2: port is given twice"),
     "wrong type": ("port: [1]\n", ":1: port = [1]: Input should be a valid integer"),
     "yes is no number": ("workers: yes\n", ':1: workers = "true": Input should be a valid integer'),
-    "no section": ("log: loud\n", ':1: log = "loud": it should be an object'),
+    "no section": ("limits: loud\n", ':1: limits = "loud": it should be an object'),
     "not YAML": ("a: [1\n", "not valid YAML"),
     "a list": ("- 1\n", "the file must hold settings as 'name: value'"),
     "a name that is no text": ("on: 1\n", ":1: a setting's name must be text"),

@@ -71,9 +71,9 @@ def _compile_once(self: Environment, source: Any, name: Any = None, filename: An
 @contextmanager
 def quick() -> Iterator[None]:
     """Copier in this process, in two thirds of the time: a hundred updates render the same few hundred texts."""
-    with temporary() as folder, mock.patch.object(tempfile, "tempdir", folder):
-        with mock.patch.object(Environment, "compile", _compile_once):
-            yield
+    compiling = mock.patch.object(Environment, "compile", _compile_once)
+    with temporary() as folder, compiling, mock.patch.object(tempfile, "tempdir", folder):
+        yield
 
 
 class History:
