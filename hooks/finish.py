@@ -15,7 +15,7 @@ from typing import Any
 from . import migrate
 from .check import Finding, check, conflicted
 from .git import Git, environment
-from .ownership import ANSWERS, ASIDE, MANIFEST, Manifest, ours, with_blocks_of
+from .ownership import ANSWERS, ASIDE, MANIFEST, Manifest, blocks, ours, with_blocks_of
 from .report import Report
 from .settle import Settled, settle
 from .template import Renders, Versions, answers
@@ -171,6 +171,12 @@ class _Step:
             self.report.conflicts.append(path)
             return
         settled = settle(path, base, own, new) or self._settle_blocks(path, base, own, new)
+        if settled is None and blocks(base) and "# begin ops" not in own:
+            (self.root / path).write_text(
+                own, "utf-8", newline=""
+            )  # the owner has put a file of their own in its place
+            self.report.kept.append(path)
+            return
         if settled is None:
             self.report.conflicts.append(path)
             return
@@ -254,6 +260,10 @@ def _tell(
         report.changelog = changes(changelog.read_text("utf-8"), Version(report.old), Version(report.new))
     report.by_hand += [f"{name}: {item}" for name, text in report.changelog for item in by_hand(text)]
     report.by_hand += [f"{version}: {note}" for version, notes in report.migrations for note in notes]
+    if "pyproject.toml" in report.renewed and git.paths("ls-files", "-z", "uv.lock"):
+        report.by_hand.append(
+            "`make install` renews uv.lock for the changed requirements: commit it, the image needs it"
+        )
     if report.check.startswith("could not"):
         report.by_hand.append(f"`make lint` {report.check}: run make install check")
     found = check(root)

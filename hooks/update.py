@@ -169,7 +169,8 @@ def _normalise(root: Path) -> list[str]:
     try:
         manifest = Manifest.parse((root / MANIFEST).read_bytes())
     except (OSError, ValueError) as error:
-        raise RefusedError(f"{MANIFEST} can't be read ({error}): take it back from git's history") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RefusedError(f"{MANIFEST} can't be read ({reason}): take it back from git's history") from error
     found = []
     for path in [*manifest.files, *manifest.shared, MANIFEST, ANSWERS]:
         file = root / path

@@ -244,6 +244,21 @@ def test_changed_answers_are_delivered_once_and_the_owners_files_that_show_the_o
     assert tree(service) == before
 
 
+def test_a_shared_file_that_the_owner_has_replaced_stays_theirs_and_is_told(service: Path, tmp_path: Path) -> None:
+    (service / ".gitignore").write_text("mine/\n")
+    (service / "uv.lock").write_text("version = 1\n")
+    commit(service, "an ignore file of our own")
+
+    done = hooks(service, "update", "--json", str(tmp_path / "report.json"))
+
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert done.returncode == 1
+    assert (service / ".gitignore").read_text() == "mine/\n"
+    assert report["conflicts"] == []
+    assert [each["path"] for each in report["open"]] == [".gitignore"]
+    assert any("uv.lock" in item for item in report["by_hand"])
+
+
 def test_a_renamed_package_takes_the_owners_modules_and_imports_along(service: Path) -> None:
     edit(service, ROUTES, "router = ", 'ORDERS = "/v1/orders"  # a word, and no package\nrouter = ')
     (service / "tests/test_mine.py").write_text(
