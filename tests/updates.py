@@ -27,7 +27,7 @@ def git(root: Path, *arguments: str) -> str:
 def commit(root: Path, message: str) -> None:
     """Commit everything."""
     git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", message)
+    git(root, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 def release(template: Path, version: str) -> None:
