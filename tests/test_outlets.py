@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import time
@@ -20,6 +21,7 @@ from typing import Any
 import jsonschema
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from tests.services import ROOT, TOKEN, Client, Load, free_port, run, serving, until
 from tests.test_docs import consoles, shell
@@ -292,6 +294,88 @@ def test_the_commands_of_the_logs_page_change_a_level_in_every_worker_and_back(o
         )
         assert json.loads(done.stdout) == {"log_levels": {}}
         until(lambda: everywhere(False), "both workers")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for 127.0.0.1 that vouches for itself, and a server's context with it."""
+    folder = tmp_path_factory.mktemp("tls")
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "cert.pem",
+        *names,
+    ]
+    subprocess.run(made, cwd=folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return folder / "cert.pem", context
+
+
+def test_syslog_over_tls_reaches_a_server_that_is_who_it_says_and_no_other(
+    orders: Path, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    trusted, context = certificate
+    received = b""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.settimeout(10)
+        address = {"APP_LOG__SYSLOG": f"tls://127.0.0.1:{server.getsockname()[1]}"}
+        with serving(orders, env={**address, "SSL_CERT_FILE": str(trusted)}) as service:
+            peer = context.wrap_socket(server.accept()[0], server_side=True)
+            peer.settimeout(10)
+            service.get("/v1/vat-rates/NO", headers={"X-Request-ID": "over-tls"})
+            while b"over-tls" not in received:
+                received += peer.recv(65536)
+            peer.close()
+            service.stop()
+
+        with serving(orders, env={**address, "APP_LOG__CLOSE_SECONDS": "0.5"}) as service:
+            stranger = server.accept()[0]
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                context.wrap_socket(stranger, server_side=True)
+            stranger.close()
+            service.stop()
+
+    assert b"<134>1 " in received
+
+
+def test_mail_is_sent_encrypted_after_a_login_with_a_password_from_a_secret_file(
+    probes: Path, certificate: tuple[Path, ssl.SSLContext], tmp_path: Path
+) -> None:
+    trusted, context = certificate
+    box, port = Mailbox(), free_port()
+    logins: list[tuple[bytes, bytes]] = []
+
+    def authenticate(_: Any, __: Any, ___: Any, ____: str, data: LoginPassword) -> AuthResult:
+        logins.append((data.login, data.password))
+        return AuthResult(success=True)
+
+    server = Controller(
+        box, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True, authenticator=authenticate
+    )
+    server.start()
+    (tmp_path / "APP_LOG__EMAIL__PASSWORD").write_text("a-mail-password")
+    settings = {
+        **mail(port, GATHER_SECONDS="0", SECURITY="starttls", USERNAME="orders"),
+        "APP_SECRETS_DIR": str(tmp_path),
+        "SSL_CERT_FILE": str(trusted),
+    }
+    with serving(probes, env=settings) as service:
+        service.get(CRASH)
+        until(lambda: box.messages, "the mail")
+        service.stop()
+    server.stop()
+
+    assert logins == [(b"orders", b"a-mail-password")]
+    assert not any(b"a-mail-password" in line for line in service.lines)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,18 @@ def test_levels_between_and_beyond_take_the_name_below(number: int, level: str) 
     assert lines.last["level"] == level
 
 
+def test_errors_are_counted_by_logger_and_their_number_of_names_is_bounded(lines: Lines) -> None:
+    before = sample("log_errors_total", logger="shop.payments")
+    structlog.get_logger("shop.payments").error("no funds")
+    structlog.get_logger("shop.payments").warning("slow")
+    for number in range(200):
+        logging.getLogger(f"made.up.{number}").critical("bad")
+
+    assert sample("log_errors_total", logger="shop.payments") - before == 1
+    assert sample("log_errors_total", logger="_OTHER") > 0
+    assert sample("log_errors_total", logger="made.up.199") == 0
+
+
 def test_warnings_are_log_records(lines: Lines) -> None:
     logging.captureWarnings(capture=False)
     with warnings.catch_warnings():

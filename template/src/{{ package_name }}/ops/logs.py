@@ -38,11 +38,13 @@ MAX_LINE_BYTES: Final = 32_768
 _QUIET: Final = {"httpx2": "WARNING", "httpcore2": "WARNING", "httpx": "WARNING", "httpcore": "WARNING"}
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_MOST_LOGGERS: Final = 64
 _OWN_FIELDS: Final = 9  # timestamp to span_id, which every line has
 _NO_REQUEST: Final = {"request_id": None, "trace_id": None, "span_id": None}
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each series, which several workers could not keep anyway
 RECORDS = Counter("log_records", "Log records by level, whether or not a sink could take them.", ["level"])
+ERRORS = Counter("log_errors", "Log records from ERROR on, by logger; beyond 64 loggers, `_OTHER`.", ["logger"])
 DROPPED = Counter("log_records_dropped", "Log records that a sink could not take.", ["sink"])
 
 
@@ -86,6 +88,7 @@ class Pipeline:
         self._access: dict[tuple[str, str, int], str] = {}
         self._second, self._stamp = 0, ""
         self._counters = {level: RECORDS.labels(level) for level in LEVELS}
+        self._failing: dict[str, Counter] = {}
 
     def emit(self, level: str, logger: str, event: str, fields: Event) -> None:
         """Log one record. `fields` may hold `exc_info`; the pipeline's own names win over its keys."""
@@ -109,6 +112,8 @@ class Pipeline:
             line = processor(line)
         with suppress(OSError, TypeError, ValueError):  # no space for metrics is no reason to lose a line
             self._counters[level].inc()
+            if level in _ERRORS:
+                self._counter(logger).inc()
         if self._errors and level in _ERRORS:
             failure = (dict(line), error)
             for queue in self._errors:
@@ -119,6 +124,15 @@ class Pipeline:
         if self._lines and self._json:
             self._forward(rendered, level)
         self._send(rendered, urgent=level in _URGENT)
+
+    def _counter(self, logger: str) -> Counter:
+        """The count of a logger's errors: for so many loggers as a service has, and one for whatever else there is."""
+        if logger not in self._failing:
+            name = logger if len(self._failing) < _MOST_LOGGERS else "_OTHER"
+            if name == "_OTHER":
+                return ERRORS.labels(name)
+            self._failing[logger] = ERRORS.labels(name)
+        return self._failing[logger]
 
     def access(self, method: str, route: str, status: int, seconds: float) -> None:
         """Log the line that every request has, as `emit` would, at a fifth of its cost.
