@@ -114,7 +114,10 @@ def _told(drift: Drift, package: str) -> Finding:
     accept = f'or, for the time being, say why in {RECORD}, under "accepted": "{drift.path}": "…"'
     take_back = f"git log --oneline -- {drift.path} shows whence"
     if drift.kind == "missing":
-        message = f"is the template's and is gone: take it back from git's history ({take_back}), {accept}"
+        message = (
+            f"is the template's and is gone: take it back from git's history ({take_back}), or, if the template has "
+            f"changed it since, from a fresh render, {accept}"
+        )
         return Finding("missing", drift.path, message)
     if drift.kind == "bare":
         message = "has none of the template's lines (from # begin ops to # end ops): take them over from a fresh render"

@@ -1,6 +1,7 @@
 """Migrations that a service has not run yet, and new files of the owner's that it has not been given yet."""
 
 import importlib
+import os
 import pkgutil
 import shutil
 from collections.abc import Callable
@@ -52,7 +53,13 @@ def pending(root: Path, record: Record, manifest: Manifest) -> Pending:
         for each in known()
         if each.version not in record.migrations and not (born.known and Version(each.version) <= born)
     ]
-    return Pending(due, [path for path in manifest.seeds if path not in record.seeds and not (root / path).exists()])
+    new = [path for path in manifest.seeds if path not in record.seeds and not _taken(root, path)]
+    return Pending(due, new)
+
+
+def _taken(root: Path, path: str) -> bool:
+    """Whether the owner has something at a path, a link on the way to it included."""
+    return os.path.lexists(root / path) or any((root / parent).is_symlink() for parent in Path(path).parents)
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def drifted(root: Path, manifest: Manifest) -> list[Drift]:
         if not file.is_file():
             if path in manifest.files and not path.startswith(".github/"):  # other files an owner may do without
                 found.append(Drift(path, "missing"))
-        elif not manifest.as_made(path, file.read_bytes()):
+        elif file.is_symlink() or not manifest.as_made(path, file.read_bytes()):
             bare = path in manifest.shared and not re.search(r"(begin|end) ops\b", file.read_text("utf-8", "replace"))
             found.append(Drift(path, "bare" if bare else "changed"))
     folders = sorted({path[: path.index("ops/") + 4] for path in manifest.files if "ops/" in path and ours(path)})

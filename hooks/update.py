@@ -1,6 +1,7 @@
 """`make update`: everything happens in a temporary clone; the service's own tree is touched when all is done."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -52,9 +53,11 @@ def update(root: Path, wanted: Wanted) -> Report:
         _refuse_changes(git)
     with _clone(git) as clone:
         report = _updated(root, clone, wanted)
+        changes = clone.changes()
+        _refuse_overwriting(_top(git), clone, changes)
         if not wanted.forecast:
             _refuse_changes(git)  # somebody may have gone on working meanwhile
-            journal.prepare(clone.changes(), report.document())
+            journal.prepare(changes, report.document())
             journal.finish()
         return report
 
@@ -83,7 +86,36 @@ def _top(git: Git) -> Path:
     return Path(git.text("rev-parse", "--show-toplevel"))
 
 
+def _refuse_overwriting(top: Path, clone: "_Clone", changes: list[Change]) -> None:
+    """A file that git ignores is in no clone: what the owner has there must not be replaced."""
+    known = set(clone.git.paths("ls-tree", "-r", "-z", "--name-only", clone.head))
+    ours = [change.path for change in changes if change.source is not None and change.path not in known]
+    if there := [path for path in ours if os.path.lexists(top / path)]:
+        raise RefusedError(
+            f"the new version brings {', '.join(there)}, and you have a file there that git ignores: move it away, or "
+            "commit it, and try again"
+        )
+
+
+def _refuse_links(root: Path, manifest: Manifest) -> None:
+    """Nothing is written through a link to somewhere else."""
+    for path in [*manifest.files, *manifest.shared, *manifest.seeds]:
+        own = [] if path in manifest.seeds else [path]
+        for place in [*own, *(str(parent) for parent in Path(path).parents if str(parent) != ".")]:
+            if (root / place).is_symlink():
+                raise RefusedError(
+                    f"{place} is a symbolic link where a file of the template's belongs: put the file there "
+                    f"(git log --oneline -- {place}), commit, and try again"
+                )
+
+
+_UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+
+
 def _refuse_changes(git: Git) -> None:
+    folder = Path(git.text("rev-parse", "--absolute-git-dir"))
+    if any((folder / name).exists() for name in _UNDER_WAY):
+        raise RefusedError("a merge, a rebase or the like is under way: finish it or give it up, and try again")
     changed = git.text("status", "--porcelain", "--untracked-files=normal", "--", ".").splitlines()
     if changed:
         named = ", ".join(line[3:] for line in changed[:5]) + (" …" if len(changed) > 5 else "")
@@ -143,6 +175,9 @@ def _updated(root: Path, clone: _Clone, wanted: Wanted) -> Report:
         raise RefusedError(_explained(str(error), source)) from error
     report = _finished(clone, list(asked))
     file = clone.root / ANSWERS
+    known = sorted(key for key in answers(file.read_bytes()) if key[0] != "_")
+    if unknown := [key for key in asked if key not in known]:
+        raise RefusedError(f"{unknown[0]!r} is no question of the template: there are {', '.join(known)}")
     file.write_text(file.read_text("utf-8").replace(f"_src_path: {source}", f"_src_path: {stored}"), "utf-8")
     for path in carriage:
         if (clone.root / path).is_file():
@@ -171,6 +206,7 @@ def _normalise(root: Path) -> list[str]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RefusedError(f"{MANIFEST} can't be read ({reason}): take it back from git's history") from error
+    _refuse_links(root, manifest)
     found = []
     for path in [*manifest.files, *manifest.shared, MANIFEST, ANSWERS]:
         file = root / path

@@ -259,6 +259,49 @@ def test_a_shared_file_that_the_owner_has_replaced_stays_theirs_and_is_told(serv
     assert any("uv.lock" in item for item in report["by_hand"])
 
 
+@pytest.mark.parametrize("path", ["docs/second.md", "src/orders/ops/added.py"])
+def test_a_file_that_git_ignores_is_never_overwritten_by_one_that_is_new(service: Path, path: str) -> None:
+    (service / ".git/info/exclude").write_text(f"{path}\n")
+    (service / path).write_text("mine, and not in git\n")
+
+    assert f"brings {path}, and you have a file there" in refused(service)
+    assert (service / path).read_text() == "mine, and not in git\n"
+
+
+def test_nothing_is_written_through_a_link(service: Path) -> None:
+    (service / "mine.py").write_bytes((service / "src/orders/ops/slots.py").read_bytes())
+    (service / "src/orders/ops/slots.py").unlink()
+    (service / "src/orders/ops/slots.py").symlink_to("../../../mine.py")
+    commit(service, "a link")
+
+    assert "src/orders/ops/slots.py was edited" in hooks(service, "check").stderr
+    assert "src/orders/ops/slots.py is a symbolic link" in refused(service)
+
+
+def test_nothing_is_brought_into_a_folder_that_is_a_link(service: Path, tmp_path: Path) -> None:
+    shutil.move(service / "docs", tmp_path / "docs")
+    (service / "docs").symlink_to(tmp_path / "docs")
+    commit(service, "documents elsewhere")
+
+    assert "docs is a symbolic link" in refused(service)
+    assert not (tmp_path / "docs/second.md").exists()
+
+
+def test_an_update_is_not_mixed_into_a_merge(service: Path) -> None:
+    git(service, "checkout", "--quiet", "-b", "side")
+    git(service, "commit", "--quiet", "--allow-empty", "--message", "side")
+    git(service, "checkout", "--quiet", "-")
+    git(service, "commit", "--quiet", "--allow-empty", "--message", "main")
+    git(service, "merge", "--quiet", "--no-commit", "--strategy", "ours", "side")
+
+    assert "a merge, a rebase or the like is under way" in refused(service)
+
+
+def test_an_answer_that_no_question_asks_for_is_refused_with_those_that_are(service: Path) -> None:
+    assert "'latency_target' is no question" in refused(service, "--data", "latency_target=200")
+    assert "latency_target_ms" in refused(service, "--data", "_src_path=/x")
+
+
 def test_a_renamed_package_takes_the_owners_modules_and_imports_along(service: Path) -> None:
     edit(service, ROUTES, "router = ", 'ORDERS = "/v1/orders"  # a word, and no package\nrouter = ')
     (service / "tests/test_mine.py").write_text(
