@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from tests.conftest import installed
+from tests.otlp import Collector, collecting
 from tests.services import ROOT, TOKEN, Running, free_port, run, serving, until
 from tests.test_outlets import Mailbox, mail
 from tests.test_reporting import Receiver, dsn
@@ -52,6 +54,7 @@ class Exits:
     syslog: "Syslog"
     mailbox: Mailbox
     receiver: Receiver
+    collector: Collector
     answers: list[str] = field(default_factory=list)
 
     def post(self, path: str, content: str, **headers: str) -> httpx2.Response:
@@ -69,6 +72,7 @@ class Exits:
             "syslog": self.syslog.received.decode(errors="replace"),
             "mail": "\n".join([*mails, *(str(message["Subject"]) for message in self.mailbox.messages)]),
             "reports": json.dumps(self.receiver.events, ensure_ascii=False),
+            "spans": "\n".join(map(repr, self.collector.spans)),
             "answers": "\n".join(self.answers),
         }
         return {name: text + text.replace("\\n", "\n").replace('\\"', '"') for name, text in texts.items()}
@@ -103,7 +107,8 @@ def careless(shared: Path, source: Path) -> Path:
     """A service whose owner has put data everywhere, with the package for reports."""
     project = installed(shared / "leaks", source, owner=Path(__file__).parent / "owners" / "leaks")
     command = [f"{ROOT}/.venv/bin/uv", "pip", "install", "--quiet", "--python", f"{project}/.venv/bin/python"]
-    subprocess.run([*command, "sentry-sdk>=2.75,<3"], check=True)
+    packages = ["sentry-sdk>=2.75,<3", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
+    subprocess.run([*command, *packages], check=True)
     return project
 
 
@@ -111,8 +116,14 @@ SECRETS = {"APP_PARTNER__PASSWORD": "partner-secret-55", "APP_DATABASE": "postgr
 
 
 @pytest.fixture(scope="module")
-def exits(careless: Path) -> Exits:
+def exits(careless: Path) -> Iterator[Exits]:
     """The careless service, after everything was planted everywhere, and stopped."""
+    with collecting() as collector:
+        yield planted_everywhere(careless, collector)
+
+
+def planted_everywhere(careless: Path, collector: Collector) -> Exits:
+    """Plant everything everywhere, and gather what leaves."""
     box, receiver, syslog, port = Mailbox(), Receiver(free_port()), Syslog(), free_port()
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     server = Controller(box, hostname="127.0.0.1", port=port)
@@ -120,12 +131,13 @@ def exits(careless: Path) -> Exits:
     outlets = {
         **mail(port, GATHER_SECONDS="0", INTERVAL_SECONDS="1", MOST_PER_HOUR="10000"),
         **dsn(receiver.server_port),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "APP_LOG__SYSLOG": f"tcp://127.0.0.1:{syslog.port}",
         "APP_LOG__LEVEL": "DEBUG",
         "APP_LOG__CLOSE_SECONDS": "20",
     }
     with serving(careless, env={**SECRETS, **outlets}) as service:
-        made = Exits(service, syslog, box, receiver)
+        made = Exits(service, syslog, box, receiver, collector)
         for text, _ in TEXTS.values():
             plain = re.sub(r"[^\x20-\x7e]", " ", text)
             for where in WHERE:
@@ -163,6 +175,7 @@ def test_every_exit_was_used_so_that_silence_proves_something(exits: Exits) -> N
     assert texts["syslog"].count("unhandled exception") > 50
     assert len(exits.mailbox.messages) >= 5
     assert len(exits.receiver.events) > 50
+    assert len(exits.collector.spans) > 100
     assert sum('"status": 409' in answer or '"status":409' in answer for answer in exits.answers) == 2 * len(TEXTS)
     for name in ("standard output", "syslog", "mail", "reports", "answers"):
         assert "[redacted:" in texts[name], name
