@@ -1,5 +1,7 @@
 """Metrics of requests: one histogram, labels that no caller can multiply."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,10 +226,54 @@ def test_requests_in_flight_are_counted_while_they_last() -> None:
     assert seen == [1, 0]
 
 
-def test_the_latency_target_is_a_buckets_edge() -> None:
-    target = ops.about.ABOUT.latency_target_seconds
+def test_every_latency_objective_is_a_buckets_edge() -> None:
+    edges = ops.about.ABOUT.latency_edges_seconds
 
-    assert target in ops.metrics.DURATION._upper_bounds
+    assert len(edges) >= 1
+    assert set(edges) <= set(ops.metrics.DURATION._upper_bounds)
+
+
+def test_latency_objectives_are_those_of_slo_json_or_the_answer_where_it_is_not_there(tmp_path: Path) -> None:
+    answers, objectives = tmp_path / "answers.json", tmp_path / "slo.json"
+    answers.write_text('{"latency_target_ms": 250}', "utf-8")
+
+    assert ops.about.read(answers, objectives).latency_edges_seconds == (0.25,)
+
+    objectives.write_text('{"latency_edges_seconds": [0.2, 1.5]}', "utf-8")
+
+    assert ops.about.read(answers, objectives).latency_edges_seconds == (0.2, 1.5)
+
+
+def test_a_route_has_its_series_of_failures_before_the_first_one() -> None:
+    """Prometheus sees no increase in a counter that begins to exist at 1: it would miss the first error."""
+    app, router = service(), APIRouter(prefix="/m-first")
+    router.put("/{name:path}")(item)
+    app.include_router(router, prefix="/v1")
+    with TestClient(app):
+        pass
+
+    assert ("PUT", "/v1/m-first/{name}", "500") in series()
+    assert requests("/v1/m-first/{name}", 500) == 0
+
+
+def test_the_event_loops_lag_is_measured_while_the_service_runs() -> None:
+    app = service()
+
+    @app.get("/m-block")
+    async def block() -> None:
+        time.sleep(0.6)  # noqa: ASYNC251 - what it must show
+
+    before = sample("event_loop_lag_seconds_sum")
+    with TestClient(app) as client:
+        client.get("/m-block")
+        time.sleep(0.6)
+
+    assert sample("event_loop_lag_seconds_sum") - before > 0.05
+
+
+def test_the_limit_of_requests_in_flight_is_a_metric() -> None:
+    with TestClient(service()):
+        assert sample("http_server_active_requests_limit") == 256
 
 
 def test_methods_that_callers_make_up_fill_no_memory() -> None:

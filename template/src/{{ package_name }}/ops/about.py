@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 PACKAGE = __name__.split(".")[0]
 ANSWERS = Path(__file__).with_name("answers.json")
+OBJECTIVES = Path(__file__).parents[1] / "slo.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class About:
     name: str
     version: str
     template_version: str
-    latency_target_seconds: float
+    latency_edges_seconds: tuple[float, ...]
     commit: str | None = None
     build_time: str | None = None
 
@@ -30,14 +31,14 @@ class About:
             self.name,
             self.version,
             self.template_version,
-            self.latency_target_seconds,
+            self.latency_edges_seconds,
             commit=build.commit,
             build_time=build.time,
         )
 
 
-def read(answers: Path = ANSWERS) -> About:
-    """Read the answers rendered beside this module and the installed distribution's version.
+def read(answers: Path = ANSWERS, objectives: Path = OBJECTIVES) -> About:
+    """Read the answers rendered beside this module, what `make slo` made, and the installed distribution's version.
 
     Without them (the template's own sources, a checkout that is not installed) the package's name and
     `0+unknown` stand in, so that no import ever fails for the want of a name.
@@ -48,7 +49,10 @@ def read(answers: Path = ANSWERS) -> About:
         installed = version(name)
     except PackageNotFoundError:
         installed = "0+unknown"
-    return About(name, installed, known.get("template_version", "unknown"), known.get("latency_target_ms", 300) / 1000)
+    edges = (known.get("latency_target_ms", 300) / 1000,)
+    if objectives.is_file():  # made by `make slo`: the objectives are what slo.yaml says, and no longer the answer
+        edges = tuple(json.loads(objectives.read_text("utf-8"))["latency_edges_seconds"])
+    return About(name, installed, known.get("template_version", "unknown"), edges)
 
 
 ABOUT = read()

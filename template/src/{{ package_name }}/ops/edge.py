@@ -21,7 +21,8 @@ from . import logs
 from .context import RequestContext, current
 from .endpoints import Endpoints
 from .lifecycle import LIFECYCLE
-from .metrics import ACTIVE, UNMATCHED, RequestSeries
+from .loop import watch_lag
+from .metrics import ACTIVE, LIMIT, UNMATCHED, RequestSeries
 from .problems import Problem
 from .settings import LimitSettings
 
@@ -78,16 +79,22 @@ class Edge:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         monitor = self.endpoints.monitor
+        tasks: list[asyncio.Task[None]] = []
 
         async def from_server() -> Message:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
                 self.endpoints.started = False
+                for task in tasks:
+                    task.cancel()
                 await monitor.stop()
             return message
 
         async def to_server(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
+                LIMIT.set(self.limits.concurrent_requests)
+                self.series.prepare()
+                tasks.append(asyncio.create_task(watch_lag()))
                 monitor.start()
                 self.endpoints.started = True
             elif message["type"] in ("lifespan.startup.failed", "lifespan.shutdown.failed"):

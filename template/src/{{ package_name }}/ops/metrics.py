@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
+from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
@@ -33,14 +34,19 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 OTHER: Final = "_OTHER"
 UNMATCHED: Final = "_UNMATCHED"
 
-# The latency target is a bucket's edge, so that the share of requests within it is counted and not guessed.
+# Each latency objective is a bucket's edge, so that the share of requests within it is counted and not guessed.
 DURATION = Histogram(
     "http_server_request_duration_seconds",
     "Duration of HTTP server requests, from the first byte of the application's work to the last byte of the answer.",
     ["http_request_method", "http_route", "http_response_status_code"],
-    buckets=sorted({*_BUCKETS, ABOUT.latency_target_seconds}),
+    buckets=sorted({*_BUCKETS, *ABOUT.latency_edges_seconds}),
 )
 ACTIVE = Gauge("http_server_active_requests", "HTTP server requests in flight.", multiprocess_mode="livesum")
+LIMIT = Gauge(
+    "http_server_active_requests_limit",
+    "HTTP server requests in flight past which further ones are refused, in all workers together.",
+    multiprocess_mode="livesum",
+)
 
 
 class RequestSeries:
@@ -50,6 +56,16 @@ class RequestSeries:
         self._app = app
         self._routes: dict[tuple[int, int], tuple[str, Any, Any]] = {}
         self._series: dict[tuple[str, str, int], Callable[[float], None]] = {}
+
+    def prepare(self) -> None:
+        """Make every route's series of failures before the first failure.
+
+        A counter that begins to exist with its first event shows Prometheus no increase: that event would be missed.
+        """
+        for route in iter_route_contexts(getattr(self._app, "routes", ())):
+            if isinstance(route.original_route, APIRoute):
+                for method in METHODS & (route.methods or set()):
+                    DURATION.labels(method, str(route.path_format), "500")
 
     def observe(self, scope: Any, method: str, status: int, seconds: float) -> str:
         """Count one request; returns the route template it was counted under."""

@@ -272,6 +272,12 @@ class BuildSettings(Section):
     commit: str | None = Field(None, max_length=64, description="Commit that the build was made from.")
     time: str | None = Field(None, description="Time of the build, RFC 3339.", examples=["2026-01-31T12:00:00Z"])
 
+    @field_validator("commit", "time", mode="before")
+    @classmethod
+    def _unknown(cls, value: Any) -> Any:
+        """An image that was built without saying so has these variables, and they are empty."""
+        return None if value == "" else value
+
     @field_validator("time")
     @classmethod
     def _rfc3339(cls, value: str | None) -> str | None:

@@ -1,0 +1,1 @@
+"""`make slo`: everything that watches over the service, derived from slo.yaml."""

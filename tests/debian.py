@@ -1,0 +1,64 @@
+"""Programs from another Debian release than this machine's, unpacked into a cache and not installed."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+SUITE = "trixie"
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "shipshape" / SUITE
+
+
+def program(package: str, name: str) -> Path:
+    """The program `name` of a package of Debian's release `trixie`, fetched once from this machine's own mirror.
+
+    Raises:
+        AssertionError: it can't be had; the text says why.
+    """
+    folder = _CACHE / package
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = folder / "usr/bin" / name
+        if not found.exists():
+            _unpack(package, folder)
+        assert found.exists(), f"{package} of Debian {SUITE} has no {name}"
+        return found
+
+
+def _unpack(package: str, folder: Path) -> None:
+    assert shutil.which("apt-get"), f"{package}: no apt-get to fetch it with"
+    with tempfile.TemporaryDirectory(prefix="shipshape-apt-") as place:
+        work = Path(place)
+        (work / "lists/partial").mkdir(parents=True)
+        (work / "archives/partial").mkdir(parents=True)
+        (work / "status").touch()
+        key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+        (work / "sources").write_text(f"deb [signed-by={key}] {_mirror()} {SUITE} main\n", "utf-8")
+        options = {
+            "Dir::Etc::SourceList": work / "sources",
+            "Dir::Etc::SourceParts": "/dev/null",
+            "Dir::State::Lists": work / "lists",
+            "Dir::State::Status": work / "status",
+            "Dir::Cache": work,
+            "APT::Sandbox::User": "",
+        }
+        settings = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+        for command in (["update", "-qq"], ["download", "-qq", package]):
+            whole = ["apt-get", *settings, *command]
+            done = subprocess.run(whole, cwd=work, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{package}: {done.stderr.strip()}"
+        archive = next(work.glob(f"{package}_*.deb"))
+        subprocess.run(["dpkg-deb", "--extract", archive, folder], check=True)
+
+
+def _mirror() -> str:
+    """Where this machine gets its own packages."""
+    places = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
+    text = "\n".join(each.read_text("utf-8", "replace") for each in places if each.is_file())
+    found = re.search(r"^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(\S+)", text, re.MULTILINE)
+    assert found, "no apt source is configured"
+    return found[1]

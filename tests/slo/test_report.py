@@ -1,0 +1,585 @@
+"""The SLO report on a real Prometheus with a recorded past: its figures, its page, and what it refuses."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import mean
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+from markdown_it import MarkdownIt
+from playwright.sync_api import Browser
+
+from tests.services import free_port
+from tests.slo import browser
+from tests.slo.history import BUCKET, COUNT, DAY, END, HOSTILE, START, Past, month, recalled
+from tests.slo.specs import availability, document, freshness, latency, objective_of, parsed
+
+from ops.slo import prometheus, report  # isort: skip - found by tests.slo.specs
+
+pytestmark = pytest.mark.slow
+
+TEXT = "<img src=x onerror=alert(1)> | {{7*7}} `x` **y**"
+SPEC = parsed(document(availability(objective=99.99, description=TEXT), latency(objective=99.5), owner=TEXT))
+UNTIL = "2024-06-03T00:00:00Z"
+FAILED = {"http_response_status_code": "500"}
+
+
+def reported(folder: Path, url: str, *options: str, spec: Any = SPEC) -> dict[str, Any]:
+    """The report as JSON; Markdown and HTML lie beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [f"--{form}={folder / 'report'}.{form}" for form in ("markdown", "html", "json")]
+    end = [] if any(each.startswith("--end") for each in options) else [f"--end={UNTIL}"]
+
+    assert report.main(spec, [f"--prometheus={url}", *files, *end, *options]) == 0
+
+    document: dict[str, Any] = json.loads((folder / "report.json").read_text("utf-8"))
+    return document
+
+
+@pytest.fixture(scope="module")
+def past() -> Past:
+    return month()
+
+
+@pytest.fixture(scope="module")
+def url(past: Past, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prometheus that remembers the month."""
+    with recalled(past, tmp_path_factory.mktemp("month") / "prometheus") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def folder(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the month in each form."""
+    folder = tmp_path_factory.mktemp("report")
+    reported(folder, url)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "report.json").read_text("utf-8"))
+    return found
+
+
+def by_hand(past: Past, name: str, start: int, end: int, **only: str) -> tuple[float, float]:
+    """Bad and all events of an objective, counted from sample to sample."""
+    total = past.increase(COUNT, start, end, **only)
+    if name == "availability":
+        return past.increase(COUNT, start, end, **FAILED, **only), total
+    return total - past.increase(BUCKET, start, end, le="0.3", **only), total
+
+
+# --- Figures
+
+
+@pytest.mark.parametrize(("number", "budget"), [(0, 0.0001), (1, 0.005)])
+def test_the_figures_are_those_counted_by_hand(made: dict[str, Any], past: Past, number: int, budget: float) -> None:
+    """Over an outage, restarts and gaps: events, ratio, budget and its equivalent in minutes of outage."""
+    found = made["objectives"][number]
+    bad, total = by_hand(past, found["name"], START, END)
+
+    assert (found["bad"], found["total"]) == pytest.approx((bad, total), rel=1e-9)
+    assert found["reached"] == pytest.approx(1 - bad / total, rel=1e-9)
+    assert found["budget_spent"] == pytest.approx(bad / total / budget, rel=1e-9)
+    assert found["outage_minutes"] == pytest.approx(bad / total * 28 * 24 * 60, rel=1e-9)
+
+
+def test_the_month_comes_out_as_it_was_written(made: dict[str, Any]) -> None:
+    """Literally: so that a mistake that both ways of counting share is seen."""
+    shown = [(each["name"], each["met"], round(each["bad"]), round(each["total"])) for each in made["objectives"]]
+
+    assert shown == [("availability", False, 2821, 8572265), ("latency", True, 7572, 8572265)]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_day_is_that_counted_by_hand(made: dict[str, Any], past: Past, number: int) -> None:
+    found = made["objectives"][number]
+    days = [by_hand(past, found["name"], START + day * DAY, START + (day + 1) * DAY) for day in range(28)]
+
+    assert [each["bad"] for each in found["days"]] == pytest.approx([bad for bad, _ in days], rel=1e-9)
+    assert [each["total"] for each in found["days"]] == pytest.approx([total for _, total in days], rel=1e-9)
+
+
+def test_the_ratio_is_weighted_by_requests(made: dict[str, Any]) -> None:
+    """Requests were slowest on a day that had few: the average of the days' averages is twice as bad."""
+    found = made["objectives"][1]
+    averages = mean(each["bad"] / each["total"] for each in found["days"])
+
+    assert averages / (1 - found["reached"]) == pytest.approx(1.98, abs=0.01)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_routes_are_those_counted_by_hand(made: dict[str, Any], past: Past, number: int) -> None:
+    """The worst first, by method and route template."""
+    found = made["objectives"][number]
+    routes = [(each["method"], each["route"], each["bad"], each["total"]) for each in found["routes"]]
+    counted = [
+        (method, route, *by_hand(past, found["name"], START, END, http_request_method=method, http_route=route))
+        for method, route, _, _ in routes
+    ]
+
+    assert {route for _, route, _, _ in routes} == {"/v1/orders/{order_id}", "/v1/orders", HOSTILE}
+    assert routes[0][:2] == (("POST", "/v1/orders"), ("GET", "/v1/orders/{order_id}"))[number]
+    assert [each[2:] for each in routes] == [pytest.approx(each[2:], rel=1e-9) for each in counted]
+    assert sum(each["share"] for each in found["routes"]) == pytest.approx(1)
+
+
+def test_the_window_before_is_told_with_what_it_lacks(made: dict[str, Any], past: Past) -> None:
+    """Its data begin on its ninth day."""
+    found = made["objectives"][0]["before"]
+    bad, total = by_hand(past, "availability", START - 28 * DAY, START)
+
+    assert (found["bad"], found["total"]) == pytest.approx((bad, total), rel=1e-9)
+    assert found["measured"] == pytest.approx(20 / 28)
+
+
+def test_gaps_are_told_in_every_form(folder: Path, made: dict[str, Any]) -> None:
+    """Two: of six hours, and of forty minutes with a restart in it."""
+    told = "none from 23 May 03:00 to 23 May 09:00 (6 h) and 28 May 12:00 to 28 May 12:40 (40 min)"
+
+    assert made["objectives"][0]["gaps"] == [
+        {"start": "2024-05-23T03:00:00Z", "end": "2024-05-23T09:00:00Z"},
+        {"start": "2024-05-28T12:00:00Z", "end": "2024-05-28T12:40:00Z"},
+    ]
+    assert made["objectives"][0]["measured"] == pytest.approx(1 - 400 / (28 * 24 * 60))
+    for form in ("markdown", "html"):
+        text = re.sub(r"\\", "", (folder / f"report.{form}").read_text("utf-8"))
+        assert "as far as there are data." in text
+        assert told in text
+
+
+def test_a_whole_window_is_called_one(url: str, tmp_path: Path) -> None:
+    """A week without a gap: nothing is said of one."""
+    found = reported(tmp_path, url, "--end=2024-05-20T00:00:00Z", "--window=7d")
+    text = (tmp_path / "report.markdown").read_text("utf-8")
+
+    assert found["objectives"][0]["measured"] == 1
+    assert "**orders met 1 of 2 objectives and missed availability.**" in text
+    assert "Not the whole window" not in text
+    assert "this is one of 7" in text
+
+
+def test_alerts_are_told_with_when_and_how_long(made: dict[str, Any]) -> None:
+    """Pages first; twice the same alert is one line; one still fires when the window ends."""
+    shown = [
+        (
+            each["name"],
+            each["severity"],
+            each["seconds"] // 60,
+            [(one["start"][5:16], one["open"]) for one in each["firings"]],
+        )
+        for each in made["alerts"]
+    ]
+
+    assert shown == [
+        ("AvailabilityErrorBudgetBurn", "page", 115, [("05-15T14:08", False), ("05-15T18:00", False)]),
+        ("LatencyErrorBudgetBurn", "ticket", 300, [("05-26T11:00", False)]),
+        ("TargetDown", "ticket", 30, [("06-02T23:30", True)]),
+    ]
+
+
+def test_a_version_is_told_with_what_was_good_before_and_after(made: dict[str, Any], past: Past) -> None:
+    """From change to change: the bad version's effect is not counted against the one that replaced it."""
+    came, back = made["changes"]
+    minute = 60
+    bad, total = by_hand(
+        past, "availability", START + 9 * DAY + 14 * 60 * minute, START + 9 * DAY + 14 * 60 * minute + 45 * minute
+    )
+
+    assert (came["time"], came["before"], came["version"]) == ("2024-05-15T14:00:00Z", ["1.4.0"], "1.5.0")
+    assert (back["time"], back["before"], back["version"]) == ("2024-05-15T14:46:00Z", ["1.5.0"], "1.4.0")
+    assert came["good"]["availability"]["before"] > 0.9999
+    assert came["good"]["availability"]["after"] == pytest.approx(1 - bad / total, abs=0.005)
+    assert back["good"]["availability"]["after"] > 0.9999
+
+
+def test_the_same_data_give_the_same_report(url: str, folder: Path, tmp_path: Path) -> None:
+    """To the last byte."""
+    reported(tmp_path, url)
+
+    for form in ("markdown", "html", "json"):
+        assert (tmp_path / f"report.{form}").read_bytes() == (folder / f"report.{form}").read_bytes()
+
+
+# --- Other sources
+
+
+def records(past: Past, name: str, start: int, end: int, total: float, error: float) -> None:
+    """What the recording rules kept of an objective, every minute."""
+    ids = {"sloth_id": f"orders-{name}", "sloth_service": "orders", "sloth_slo": name}
+    for minute in range(start, end + 1, 60):
+        past.add("slo:sli_total:rate5m", minute, total, **ids)
+        past.add("slo:sli_error:rate5m", minute, error, **ids)
+
+
+def test_records_stand_in_for_counters_that_are_gone(tmp_path: Path) -> None:
+    """Half a day at 10 requests a second, a tenth of a percent bad; a day at 30, all good, with a gap of six hours."""
+    past, noon = Past(), END - 3 * DAY // 2
+    records(past, "availability", noon, END - DAY, 10, 0.01)
+    records(past, "availability", END - DAY + 60, END - DAY + 6 * 3600, 30, 0)
+    records(past, "availability", END - DAY // 2, END, 30, 0)
+    past.add(COUNT, END - 60, 5, job="orders")
+    past.add(COUNT, END, 9, job="orders")
+    with recalled(past, tmp_path / "prometheus") as url:
+        found = reported(tmp_path, url, "--window=2d", spec=parsed(document(availability())))["objectives"][0]
+
+    assert found["source"] == "records"
+    assert found["measured"] == pytest.approx(30 / 48, abs=0.005)
+    assert found["bad"] == pytest.approx(0.01 * 12 * 3600, rel=0.01)
+    assert found["total"] == pytest.approx((10 * 12 + 30 * 18) * 3600, rel=0.01)
+    assert found["routes"] == []
+    assert "the records of the recording rules" in (tmp_path / "report.markdown").read_text("utf-8")
+
+
+def test_series_that_come_late_at_odd_times_are_counted_all_the_same(tmp_path: Path) -> None:
+    """Scrapes 7 s past the minute, and a series of errors that begins with the first: by hand to half a percent."""
+    past = Past()
+    records(past, "availability", END - DAY, END, 1, 0)
+    for minute in range(2 * 1440):
+        at = END - 2 * DAY + minute * 60 + 7
+        past.add(COUNT, at, minute * 100, job="orders", http_response_status_code="200")
+        if minute >= 2000:
+            past.add(COUNT, at, (minute - 1999) * 3, job="orders", **FAILED)
+    with recalled(past, tmp_path / "prometheus") as url:
+        found = reported(tmp_path, url, "--window=2d", spec=parsed(document(availability())))["objectives"][0]
+
+    assert found["bad"] == pytest.approx(past.increase(COUNT, 0, END, **FAILED), rel=0.005)
+    assert found["total"] == pytest.approx(past.increase(COUNT, 0, END), rel=0.005)
+
+
+def test_samples_are_counted_too(tmp_path: Path) -> None:
+    """A result that is made every ten minutes, but not for five hours: the minutes in which it was older than fifteen."""
+    past = Past()
+    records(past, "freshness", END - DAY, END, 6, 0)
+    for minute in range(24 * 60 + 1):
+        at = END - DAY + minute * 60
+        stuck = min(minute, 600) if minute < 900 else minute
+        past.add("orders_imported_timestamp_seconds", at, at - (minute - stuck // 10 * 10) * 60, job="orders")
+    with recalled(past, tmp_path / "prometheus") as url:
+        found = reported(tmp_path, url, "--window=1d", spec=parsed(document(freshness())))["objectives"][0]
+
+    assert (found["bad"], found["total"]) == (284, 1441)
+    assert found["routes"] is None
+    assert "284 of 1,441 were bad" in (tmp_path / "report.markdown").read_text("utf-8")
+
+
+def test_averages_are_weighted_as_the_rules_do(tmp_path: Path) -> None:
+    """Of a value that does not grow with its window, each evaluation counts the same: a short day weighs little."""
+    past = Past()
+    records(past, "probe", END - 2 * DAY, END - DAY - 60, 1, 0)
+    records(past, "probe", END - 3600, END, 1, 0.5)
+    error, total = (
+        f"{query}(probe_success[{{{{.window}}}}]))" for query in ("1 - avg(avg_over_time", "count(count_over_time")
+    )
+    spec = parsed(document(objective_of("probe", 99, error, total)))
+    with recalled(past, tmp_path / "prometheus") as url:
+        found = reported(tmp_path, url, "--window=2d", spec=spec)["objectives"][0]
+
+    assert 1 - found["reached"] == pytest.approx(0.5 / 25, rel=0.02)
+
+
+def test_an_objective_without_traffic_is_not_judged(tmp_path: Path) -> None:
+    """It is neither met nor missed, and the others are."""
+    past = Past()
+    records(past, "availability", END - DAY, END, 1, 0)
+    for minute in range(1441):
+        past.add(COUNT, END - DAY + minute * 60, minute * 10, job="orders", http_route="/a")
+        past.add(COUNT, END - DAY + minute * 60, 4, job="orders", http_route="/b")
+    spec = parsed(
+        document(availability(), availability("idle", only=',http_route="/b"'), availability("gone", only=',x="y"'))
+    )
+    with recalled(past, tmp_path / "prometheus") as url:
+        found = reported(tmp_path, url, "--window=1d", spec=spec)["objectives"]
+    text = (tmp_path / "report.markdown").read_text("utf-8")
+
+    assert [each["met"] for each in found] == [True, None, None]
+    assert "idle can't be judged: there were no requests." in text
+    assert "gone can't be judged: there are no data." in text
+
+
+# --- The page, and the Markdown
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return browser.axe(tmp_path_factory.mktemp("npm") / "axe")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (1200, "dark"), (360, "light"), (360, "dark")])
+def test_the_page_is_sound(folder: Path, chromium: Browser, axe: str, width: int, scheme: str) -> None:
+    """No complaint, nothing loaded, no wider than the window, and nothing that axe finds wrong."""
+    file = folder / "report.html"
+    with browser.opened(chromium, file, width, scheme) as seen:
+        seen.page.locator("summary").first.click()
+
+        assert seen.overflow() <= 0
+        assert seen.violations(axe) == []
+        assert seen.requests == [file.as_uri()]
+        assert seen.complaints == []
+
+
+def test_the_page_follows_the_scheme(folder: Path, chromium: Browser) -> None:
+    """Dark on request, and light on paper."""
+    ground = "getComputedStyle(document.body).backgroundColor"
+    with browser.opened(chromium, folder / "report.html", scheme="dark") as seen:
+        dark = seen.page.evaluate(ground)
+        seen.page.emulate_media(media="print")
+
+        assert dark == "rgb(20, 23, 26)"
+        assert seen.page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_plots_show_the_days(folder: Path, chromium: Browser) -> None:
+    """A bar a day; that of the outage is the highest, and each says what it is."""
+    with browser.opened(chromium, folder / "report.html") as seen:
+        bars = seen.page.locator("figure").first.locator(".bar")
+        heights = bars.evaluate_all("bars => bars.map(bar => bar.getBoundingClientRect().height)")
+
+        assert len(heights) == 28
+        assert heights.index(max(heights)) == 9
+        assert bars.nth(9).text_content() == "15 May: 284.5 % of the budget, 2,438 of 776,806 bad"
+
+
+def test_foreign_text_is_text_in_the_page(folder: Path, chromium: Browser) -> None:
+    """A route, a description and an owner that try to be more."""
+    with browser.opened(chromium, folder / "report.html") as seen:
+        assert seen.page.locator("script, img, b, iframe").count() == 0
+        assert seen.page.locator("td", has_text=HOSTILE).first.inner_text() == HOSTILE
+        assert TEXT in seen.page.inner_text("main")
+        assert TEXT in seen.page.inner_text("header")
+
+
+def test_foreign_text_is_text_in_markdown(folder: Path) -> None:
+    """No HTML, no further column, and no template's action comes of it."""
+    raw = (folder / "report.markdown").read_text("utf-8")
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(raw)
+    inline = [child for token in tokens for child in token.children or []]
+    cells = ["".join(child.content for child in token.children or []) for token in tokens if token.type == "inline"]
+
+    assert not [
+        each for each in [*tokens, *inline] if each.type.startswith(("html", "code", "fence", "image", "link", "em"))
+    ]
+    assert HOSTILE in cells
+    assert TEXT in cells
+    assert "{{" not in raw
+    for table in re.findall(r"(?:^\|.*\n)+", raw, re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+# --- Bad input
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers as Prometheus never does; the first part of the path says how."""
+
+    tokens: ClassVar[list[str | None]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.tokens.append(self.headers["Authorization"])
+        getattr(self, f"_{self.path.split('/')[1]}")()
+
+    def _html(self) -> None:
+        self._answer(200, "<!doctype html><title>Grafana</title>", "text/html; charset=utf-8")
+
+    def _denied(self) -> None:
+        self._answer(401, "Unauthorized", "text/plain")
+
+    def _moved(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "http://login.example/in?from=here")
+        self.end_headers()
+
+    def _refused(self) -> None:
+        answer = {"status": "error", "errorType": "execution", "error": "query processing would load too many\nsamples"}
+        self._answer(422, json.dumps(answer), "application/json")
+
+    def _foreign(self) -> None:
+        self._answer(200, '{"status": "success", "data": []}', "application/json")
+
+    def _huge(self) -> None:
+        self._answer(200, " " * 5000, "application/json")
+
+    def _slow(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            for _ in range(100):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+                time.sleep(0.02)
+        except OSError:
+            pass  # it was left
+
+    def _answer(self, status: int, text: str, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing on stderr but what is tested."""
+
+
+@contextmanager
+def odd() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def refused(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """The one line that is told; an older report is still there, and nothing else."""
+    (folder / "old.html").write_text("old", "utf-8")
+
+    status = report.main(SPEC, [f"--html={folder / 'old.html'}", f"--markdown={folder / 'new.md'}", *options])
+    told = capsys.readouterr()
+
+    assert status == 2
+    assert told.out == ""
+    assert re.fullmatch(r"slo-report: [^\n]+\n", told.err)
+    assert [file.name for file in folder.iterdir()] == ["old.html"]
+    assert (folder / "old.html").read_text("utf-8") == "old"
+    return told.err
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("html", r"no Prometheus' API is there \(status 200, text/html\): give the address before /api/v1"),
+        ("denied", r"access denied \(status 401\): give a token: --token-file or PROMETHEUS_TOKEN"),
+        ("moved", r"sends us to http://login\.example/in: give the address that answers by itself"),
+        ("refused", r"refuses a query \(status 422\): query processing would load too many samples"),
+        ("foreign", r"answers JSON, but not as Prometheus does"),
+        ("huge", r"an answer has more than 0 MB: it is left"),
+        ("slow", r"an answer takes more than 1 seconds: it is left"),
+    ],
+)
+def test_an_address_that_is_no_prometheus_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: str, message: str
+) -> None:
+    monkeypatch.setattr(prometheus, "_LARGEST", 4000)
+    monkeypatch.setattr(prometheus, "_SECONDS", 0.6)
+    with odd() as url:
+        told = refused(tmp_path, capsys, f"--prometheus={url}/{place}")
+
+    assert re.search(message, told)
+
+
+def test_nobody_at_the_address_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(tmp_path, capsys, f"--prometheus=http://127.0.0.1:{free_port()}")
+
+    assert "can't be reached: [Errno 111] Connection refused; give the address of a Prometheus that runs" in told
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("", "--prometheus '': no address: write http://HOST:PORT"),
+        ("prometheus:9090", "--prometheus 'prometheus:9090': no address"),
+        ("http://x:secret@prometheus", "it names a user"),
+        ("http://prometheus/?a=b", "no address"),
+    ],
+)
+def test_what_is_no_address_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], address: str, message: str
+) -> None:
+    told = refused(tmp_path, capsys, f"--prometheus={address}")
+
+    assert message in told
+    assert "secret" not in told
+
+
+def test_the_token_goes_to_the_address_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a file, with a line's end; a refusal says that there was one."""
+    token = tmp_path / "token"
+    token.write_text("s3cret-t0ken\n", "utf-8")
+    (tmp_path / "out").mkdir()
+    with odd() as url:
+        Odd.tokens.clear()
+        told = refused(tmp_path / "out", capsys, f"--prometheus={url}/denied", f"--token-file={token}")
+
+    assert Odd.tokens == ["Bearer s3cret-t0ken"]
+    assert "access denied (status 401): it refuses this token" in told
+    assert "s3cret" not in told
+
+
+@pytest.mark.parametrize("text", [None, "", "two\nlines", "a b", "sch\u00f6n"])
+def test_a_broken_token_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None) -> None:
+    """Without a word of what is in it."""
+    (tmp_path / "out").mkdir()
+    if text is not None:
+        (tmp_path / "token").write_text(text, "utf-8")
+    told = refused(tmp_path / "out", capsys, "--prometheus=http://127.0.0.1:1", f"--token-file={tmp_path / 'token'}")
+
+    assert f"--token-file {tmp_path / 'token'}: " in told
+    assert ("can't be read: No such file" if text is None else "no token: one line") in told
+    assert not text or text not in told
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--end=yesterday", "--end 'yesterday': no time: write it with its zone, such as 2026-11-21T00:00:00Z"),
+        ("--end=2024-06-03T00:00:00", "no time: write it with its zone"),
+        ("--end=9999-01-01T00:00:00Z", "it lies in the future"),
+        ("--window=28", "--window '28': write whole days from 1d to 92d"),
+        ("--window=93d", "write whole days from 1d to 92d"),
+        ("--json=/dev/null/x.json", "--json /dev/null/x.json: can't be written: Not a directory"),
+        ("--json=/nowhere/x.json", "--json /nowhere/x.json: can't be written: No such file or directory"),
+        ("--json=/tmp", "--json /tmp: can't be written: it is a folder"),
+    ],
+)
+def test_a_bad_option_is_told_before_anybody_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, message: str
+) -> None:
+    assert message in refused(tmp_path, capsys, "--prometheus=http://127.0.0.1:1", option)
+
+
+def test_a_window_without_data_is_told(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(tmp_path, capsys, f"--prometheus={url}", "--end=2023-01-01T00:00:00Z")
+
+    assert 'no data of the objectives of orders (job="orders") in the 28 days to 2023-01-01 00:00 UTC' in told
+
+
+def test_rules_that_are_not_loaded_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without them no alert could have fired."""
+    past = Past()
+    for minute in range(60):
+        past.add(COUNT, END - 3600 + minute * 60, minute, job="orders", http_response_status_code="200")
+    (tmp_path / "out").mkdir()
+    with recalled(past, tmp_path / "prometheus") as url:
+        told = refused(tmp_path / "out", capsys, f"--prometheus={url}", f"--end={UNTIL}")
+
+    assert 'no records slo:sli_total:rate5m{sloth_service="orders"} in the 28 days' in told
+    assert "load the rules that `make slo` writes" in told
+
+
+def test_a_window_without_traffic_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    past = Past()
+    records(past, "availability", END - DAY, END, 0, 0)
+    (tmp_path / "out").mkdir()
+    with recalled(past, tmp_path / "prometheus") as url:
+        told = refused(tmp_path / "out", capsys, f"--prometheus={url}", f"--end={UNTIL}")
+
+    assert "no traffic: orders was measured, but had not one event in the 28 days" in told
