@@ -14,6 +14,7 @@ from typing import Any
 
 from . import migrate
 from .check import Finding, check, conflicted
+from .derive import derive
 from .git import Git, environment
 from .ownership import ANSWERS, ASIDE, MANIFEST, Manifest, blocks, ours, with_blocks_of
 from .report import Report
@@ -49,6 +50,8 @@ def finish(root: Path, work: Path, asked: list[str]) -> Report:
     report.migrations, report.seeds = done.migrations, done.seeds
     step.verify(work)
     report.renewed = step.renewed()
+    if left := derive(root):
+        report.by_hand.append(left)
     _tell(root, git, report, before, after, asked)
     return report
 

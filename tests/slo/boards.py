@@ -15,6 +15,7 @@ Json = dict[str, Any]
 VARIABLES = {
     "$__rate_interval": "5s",
     "$__interval": "5s",
+    "$__range": "2m",
     "$instance": ".*",
     "$route": ".*",
 }
@@ -65,7 +66,7 @@ def filled(query: str) -> str:
     """
     for name, value in VARIABLES.items():
         query = query.replace(name, value)
-    assert "$" not in query, f"an unknown variable: {query}"
+    assert "$" not in query.replace('"$1"', ""), f"an unknown variable: {query}"
     return query
 
 

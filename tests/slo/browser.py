@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -66,9 +66,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, file: Path, width: int = 1200, scheme: str = "light", **more: Any) -> Iterator[Seen]:
+def opened(
+    browser: Browser, file: Path, width: int = 1200, scheme: Literal["light", "dark"] = "light"
+) -> Iterator[Seen]:
     """A file, shown in a window of this width, in a `light` or `dark` scheme."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **more)
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     try:
         seen = Seen(context.new_page())
         seen.page.on("console", lambda message: seen.complaints.append(message.text))

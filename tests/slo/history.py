@@ -35,6 +35,13 @@ class Past:
     def add(self, name: str, time: int, value: float, **labels: str) -> None:
         self.series[name, tuple(sorted(labels.items()))].append((time, value))
 
+    def record(self, objective: str, start: int, end: int, total: float, error: float) -> None:
+        """What recording rules kept of an objective of `orders`, every minute: events and bad ones a second."""
+        ids = {"sloth_id": f"orders-{objective}", "sloth_service": "orders", "sloth_slo": objective}
+        for minute in range(start, end + 1, 60):
+            self.add("slo:sli_total:rate5m", minute, total, **ids)
+            self.add("slo:sli_error:rate5m", minute, error, **ids)
+
     def increase(self, name: str, start: int, end: int, **wanted: str) -> float:
         """By hand: what counters with these labels grew from sample to sample; below the one before, it began anew."""
         grown = 0.0
@@ -150,7 +157,8 @@ def _drawn(chance: random.Random, number: int, share: float) -> int:
 def month() -> Past:
     """Twenty-eight days, and twenty of those before: traffic that varies by hour and day, and these events.
 
-    Day 9, 14:00: version 1.5.0 comes; 14:06 to 14:46: nine of ten POST fail; 14:46: 1.4.0 is back. Both restart the counters.
+    Day 9, 14:00: version 1.5.0 comes; 14:06 to 14:46: nine of ten POST fail; 14:46: 1.4.0 is back.
+           Both restart the counters.
     Day 17, 03:00 to 09:00: nothing is scraped, but the service counts on.
     Day 20, 10:00 to 12:00: every third GET is slow.
     Day 22, 12:00 to 12:40: nothing is scraped, and the service is restarted in between.
@@ -174,9 +182,7 @@ def month() -> Past:
         if not (day == 17 and 3 < hour < 9) and not (day == 22 and 12 < hour < 12 + 2 / 3):
             service.scrape(time, version)
             for name in ("availability", "latency"):
-                ids = {"sloth_id": f"orders-{name}", "sloth_service": "orders", "sloth_slo": name}
-                past.add("slo:sli_total:rate5m", time, 1, **ids)
-                past.add("slo:sli_error:rate5m", time, 0, **ids)
+                past.record(name, time, time, 1, 0)
     _fire(past, "AvailabilityErrorBudgetBurn", "page", START + 9 * DAY + 14 * 3600 + 8 * 60, 95, "availability", "1h")
     _fire(past, "AvailabilityErrorBudgetBurn", "page", START + 9 * DAY + 18 * 3600, 20, "availability", "1h")
     _fire(past, "LatencyErrorBudgetBurn", "ticket", START + 20 * DAY + 11 * 3600, 300, "latency", "1d")

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import yaml
 from tests.slo.boards import Json, asked, made, panels
 from tests.slo.specs import SPECS, availability, document, latency, parsed
 
-from ops.slo import dashboards  # isort: skip - found by tests.slo.specs
+from ops.slo import dashboards, grid  # isort: skip - found by tests.slo.specs
 
 LONG = "a-service-whose-name-has-forty-character"
 UNITS = {"percentunit", "reqps", "s", "bytes", "short", "cpm", "none", "suffix:×", "suffix:/s"}
@@ -118,7 +119,16 @@ def test_a_new_objective_changes_no_number_of_the_others_panels() -> None:
     before = made(document(availability()))["slo.json"]
     after = made(document(latency(), availability()))["slo.json"]
 
-    assert {each["id"] for each in panels(before)} < {each["id"] for each in panels(after)}
+    old, new = ({each["id"]: each["targets"] for each in panels(board)} for board in (before, after))
+
+    assert {number: new.get(number) for number in old} == old
+
+
+def test_panels_of_one_name_have_numbers_of_their_own() -> None:
+    row = grid.Row("row", "Row", [grid.Line(1, [(12, {"title": "Same"}), (12, {"title": "Same"})])])
+    numbers = [each["id"] for each in grid.arrange([row])]
+
+    assert len(set(numbers)) == 3
 
 
 def test_they_lead_to_each_other_and_to_the_runbook() -> None:
@@ -161,6 +171,7 @@ def test_thresholds_of_latency_are_what_is_promised_of_each_edge() -> None:
     assert limits(board, "Latency") == [(None, "green"), (0.1, "orange"), (0.75, "orange")]
     assert limits(board, "Share in time") == [(None, "green"), (0.9, "orange"), (0.99, "orange")]
     assert limits(board, "In time") == [(None, "red"), (0.1, "orange"), (0.9, "green")]
+    assert panel(board, "All latencies")["options"]["yAxis"]["unit"] == "s"
     assert [each["legendFormat"] for each in panel(board, "Share in time")["targets"]] == [
         "within 0.1 s",
         "within 0.75 s",
@@ -252,27 +263,57 @@ SHOWN: dict[str, list[tuple[dict[str, str], float]]] = {
 
 def test_panels_of_containers_show_what_their_exporters_tell(tmp_path: Path) -> None:
     row = made(SPECS["seed"])["service.json"]["panels"][-1]
-    tests = [expectation(each) for each in row["panels"]]
-    group = {"interval": "1m", "input_series": EXPORTED, "promql_expr_test": list(itertools.chain(*tests))}
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [group]}), "utf-8")
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is not installed: apt-get install prometheus"
-    done = subprocess.run(
-        [promtool, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    expected = [
+        expectation(target["expr"], "1h", {labelled(labels): value})
+        for panel in row["panels"]
+        for target, (labels, value) in zip(panel["targets"], SHOWN[panel["title"]], strict=True)
+    ]
+    promtool(tmp_path, EXPORTED, expected)
 
-    assert done.returncode == 0, done.stdout + done.stderr
     assert {each["title"] for each in row["panels"]} == set(SHOWN)
 
 
-def expectation(panel: Json) -> list[Json]:
-    """What promtool has to find for each query of a panel, after an hour."""
-    found = []
-    for target, (labels, value) in zip(panel["targets"], SHOWN[panel["title"]], strict=True):
-        inside = ",".join(f'{name}="{text}"' for name, text in labels.items())
-        query = target["expr"].replace("$__rate_interval", "5m")
-        found.append({"expr": query, "eval_time": "1h", "exp_samples": [{"labels": f"{{{inside}}}", "value": value}]})
-    return found
+# --- marks of deployments
+
+
+def test_a_version_is_marked_when_it_comes_and_when_it_comes_back_and_not_when_it_restarts(tmp_path: Path) -> None:
+    """Commit aa restarts after 10 minutes, commit bb of the same version takes its place from minute 20 to 30."""
+    (mark,) = [
+        each.query.replace("5s", "1m") for each in asked(made(SPECS["seed"])["slo.json"]) if each.place == "Deployments"
+    ]
+    one, two = ({"job": "orders", "instance": instance} for instance in ("a", "b"))
+    first, second = ({"service_version": version, "commit": commit} for version, commit in (("1", "aa"), ("1", "bb")))
+    exported = [
+        series("service_info", "1x9 stale _x1 1x7 stale _x9 1x9", **one, **first),
+        series("process_start_time_seconds", "7x9 stale _x1 719x7 stale _x9 1799x9", **one, worker="0"),
+        series("process_start_time_seconds", "8x9 stale _x1 720x7 stale _x9 1800x9", **one, worker="1"),
+        series("service_info", "_x20 1x9 stale", **two, **second),
+        series("process_start_time_seconds", "_x20 1199x9 stale", **two, worker="0"),
+    ]
+    marks = {0: {labelled(first): 7000}, 20: {labelled(second): 1199000}, 30: {labelled(first): 1799000}}
+    expected = [expectation(mark, f"{minute}m", marks.get(minute, {})) for minute in range(36)]
+    promtool(tmp_path, exported, expected)
+
+
+def labelled(labels: dict[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{text}"' for name, text in labels.items()) + "}"
+
+
+def expectation(query: str, after: str, found: Mapping[str, float]) -> Json:
+    """What promtool has to find at a time: values by labels."""
+    samples = [{"labels": labels, "value": value} for labels, value in found.items()]
+    return {"expr": query.replace("$__rate_interval", "5m"), "eval_time": after, "exp_samples": samples}
+
+
+def promtool(folder: Path, exported: list[dict[str, str]], expected: list[Json]) -> None:
+    """Let promtool compare, with a sample of each series a minute."""
+    group = {"interval": "1m", "input_series": exported, "promql_expr_test": expected}
+    (folder / "test.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [group]}), "utf-8")
+    program = shutil.which("promtool")
+    assert program, "promtool is not installed: apt-get install prometheus"
+    command = [program, "test", "rules", "test.yaml"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # --- Grafana's own types

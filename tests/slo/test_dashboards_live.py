@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 
 from tests.conftest import installed
 from tests.services import Running, serving, until
-from tests.slo.boards import Asked, Json, asked, made, panels
+from tests.slo.boards import Asked, Json, asked, filled, made, panels
 from tests.slo.prometheus import Prometheus, prometheus
 from tests.slo.specs import availability, document, latency, objective_of, parsed
 
@@ -76,19 +78,22 @@ def boards(watched: Path) -> dict[str, Json]:
 
 
 @pytest.fixture(scope="module")
-def seen(watched: Path, boards: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Prometheus, which has watched two versions of the service under load for as long as the panels need."""
+def seen(watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Prometheus with the rules of all three."""
     folder = watched / "monitoring/prometheus/rules"
     files = {file.name: file.read_text("utf-8") for file in folder.iterdir()}
     files |= {f"{service}.yaml": text.dump({"groups": groups(service)}) for service in FURTHER}
-    with (
-        prometheus(tmp_path_factory.mktemp("prometheus"), {"watched": []}, files) as server,
-        running(watched, server, "0" * 40),
-        running(watched, server, "1" * 40),
-    ):
-        with suppress(AssertionError):  # a test tells what is still missing
-            until(lambda: not any(without_data(server, board) for board in boards.values()), "data in each panel", 60)
+    with prometheus(tmp_path_factory.mktemp("prometheus"), {"watched": []}, files) as server:
         yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def versions(watched: Path, boards: dict[str, Json], seen: Prometheus) -> Iterator[list[Running]]:
+    """Two versions of the service, which Prometheus has watched under load for as long as the panels need."""
+    with running(watched, seen, "0" * 40) as old, running(watched, seen, "1" * 40) as new:
+        with suppress(AssertionError):  # a test tells what is still missing
+            until(lambda: not any(without_data(seen, board) for board in boards.values()), "data in each panel", 60)
+        yield [old, new]
 
 
 def of(service: str) -> str:
@@ -166,14 +171,55 @@ def test_a_metric_or_label_that_the_service_does_not_have_is_found(
     seen: Prometheus, boards: dict[str, Json], right: str, wrong: str, empty: list[str] | None
 ) -> None:
     """Otherwise the test above would prove nothing."""
-    board = json.loads(json.dumps(boards["watched service.json"]).replace(*map(escaped, (right, wrong))))
+    right, wrong = (json.dumps(each)[1:-1] for each in (right, wrong))
+    board = json.loads(json.dumps(boards["watched service.json"]).replace(right, wrong))
     every = {panel["title"] for panel in panels(board)} - EXEMPT - {"Alerts firing"} | {"Deployments"}
 
     assert without_data(seen, board) == (empty or sorted(every))
 
 
-def escaped(part: str) -> str:
-    return json.dumps(part)[1:-1]
+def test_panels_tell_what_happens(seen: Prometheus, boards: dict[str, Json]) -> None:
+    board = boards["watched service.json"]
+    shown = {panel["title"]: values(seen, board, panel["title"]) for panel in panels(board)}
+
+    assert shown["Instances answering"] == {(): 1}
+    assert shown["Dependencies"] == {("partner",): 0, ("store",): 1}
+    assert shown["Dependencies down"] == {(): 1}
+    assert shown["Failing by route"][("/v1/checkout",)] == 1
+    assert shown["Failing by route"][("/v1/search",)] == 0
+    assert set(shown["Failures by route and status"]) == {("GET", "/v1/checkout", "500")}
+    assert set(shown["Calls to others"]) == {("mail",), ("stock",)}
+    assert set(shown["Calls to others that fail"]) == {("mail", "ConnectError")}
+    assert 0.25 < shown["Latency by route"][("/v1/search",)] < 0.75
+    assert 0 < shown["Share in time"][()] < 1
+    assert list(shown["Workers"].values()) == [2, 2]
+    assert len(shown["CPU by worker"]) == len(shown["Memory by worker"]) == 4
+    assert 0.05 < max(shown["Event loop lag"].values()) < 1
+    assert sorted(commit for _, commit, _ in shown["Versions"]) == ["0" * 12, "1" * 12]
+    assert set(shown["Errors logged"]) == {("watched.ops.edge",)}
+
+
+def test_a_worker_that_dies_is_shown_as_replaced(
+    seen: Prometheus, boards: dict[str, Json], versions: list[Running]
+) -> None:
+    board, service = boards["watched service.json"], versions[1]
+    os.kill(service.workers()["1"], signal.SIGKILL)
+    until(lambda: sum(values(seen, board, "Workers replaced").values()), "a replaced worker", 15)
+
+    assert {worker for (worker,), count in values(seen, board, "Workers replaced").items() if count} == {
+        f"127.0.0.1:{service.port}"
+    }
+
+
+def values(server: Prometheus, board: Json, title: str) -> dict[tuple[str, ...], float]:
+    """The last value of each line of a panel, by the labels that its legend names."""
+    (panel,) = [each for each in panels(board) if each["title"] == title]
+    shown = {}
+    for target in panel["targets"]:
+        labels = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
+        for sample in server.query(filled(target["expr"])):
+            shown[tuple(sample.labels.get(label, "") for label in labels)] = sample.value
+    return shown
 
 
 def test_choices_of_instances_and_routes_are_offered(seen: Prometheus, boards: dict[str, Json]) -> None:

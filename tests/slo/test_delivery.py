@@ -13,12 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.debian import program
 from tests.services import ROOT, Client, Load, Running, clean_environment, serving, until
 from tests.slo.prometheus import Alertmanager, Prometheus, alertmanager, prometheus
-from tests.slo.specs import parsed
+from tests.slo.specs import availability, document, parsed
 
 from ops.slo import contract, outputs  # isort: skip - found by tests.slo.specs
 
@@ -133,7 +134,9 @@ def test_an_outage_pages_through_a_deployments_silence_and_is_told_when_it_is_ov
 
     # A deployment begins.
     silenced = time.monotonic()
-    identity = stack.command("silence", "--alertmanager", stack.alertmanager.url, "--minutes", "1", "--comment", "1.2.3")
+    identity = stack.command(
+        "silence", "--alertmanager", stack.alertmanager.url, "--minutes", "1", "--comment", "1.2.3"
+    )
     silence = next(each for each in stack.alertmanager.silences() if each["id"] == identity)
 
     assert silence["comment"] == "1.2.3"
@@ -175,7 +178,10 @@ def test_an_outage_pages_through_a_deployments_silence_and_is_told_when_it_is_ov
 
     # The silence ends by itself.
     def expired() -> bool:
-        return next(each for each in stack.alertmanager.silences() if each["id"] == identity)["status"]["state"] == "expired"
+        return (
+            next(each for each in stack.alertmanager.silences() if each["id"] == identity)["status"]["state"]
+            == "expired"
+        )
 
     until(expired, "the silence's end", 75)
 
@@ -206,7 +212,10 @@ def _paged(stack: Stack, name: str) -> dict[str, Any] | None:
     ("arguments", "expected"),
     [
         (["--alertmanager", "http://127.0.0.1:9"], "http://127.0.0.1:9/api/v2/silences: can't be reached"),
-        (["--alertmanager", "127.0.0.1:9093"], "--alertmanager: '127.0.0.1:9093' is no address: write http://HOST:PORT"),
+        (
+            ["--alertmanager", "127.0.0.1:9093"],
+            "--alertmanager: '127.0.0.1:9093' is no address: write http://HOST:PORT",
+        ),
         (["--alertmanager", "http://me:hunter2@x"], "--alertmanager: what is given is no address"),
         (["--alertmanager", "http://127.0.0.1:9", "--minutes", "600"], "--minutes 600: write 1 to 60"),
         (["--alertmanager", "http://127.0.0.1:9", "--end", "../x"], "--end '../x': no id of a silence"),
@@ -223,3 +232,41 @@ def test_a_silence_that_is_refused_says_why_in_one_line(stack: Stack, arguments:
     assert expected in done.stderr
     assert done.stderr.count("\n") == 1
     assert "hunter2" not in done.stderr
+
+
+def test_the_faster_alert_of_an_objective_mutes_the_slower_ones_and_nobody_answering_mutes_what_follows(
+    tmp_path: Path,
+) -> None:
+    derived = outputs.made(parsed(document(availability())), "orders")["monitoring/alertmanager/alertmanager.yaml"]
+    for name in ("page", "ticket"):
+        (tmp_path / f"{name}_url").write_text("http://127.0.0.1:9/nobody", "utf-8")
+    routes = derived.replace("/etc/alertmanager/secrets", str(tmp_path))
+
+    def alert(name: str, severity: str, **labels: str) -> dict[str, Any]:
+        return {"labels": {"alertname": name, "service": "orders", "severity": severity, **labels}}
+
+    given = [
+        *(alert("Burn", "page", sloth_id="orders-a", long_window=window) for window in ("1h", "6h")),
+        *(alert("Burn", "ticket", sloth_id="orders-a", long_window=window) for window in ("1d", "3d")),
+        *(alert("Burn", "ticket", sloth_id="orders-b", long_window=window) for window in ("1d", "3d")),
+        alert("ServiceDown", "page"),
+        alert("SLIMetricAbsent", "ticket", sloth_id="orders-b"),
+        alert("InstanceNotScraped", "ticket", instance="a"),
+        alert("CertificateExpires", "ticket"),
+        {"labels": {**alert("InstanceNotScraped", "ticket")["labels"], "service": "another"}},
+    ]
+    binary = program("prometheus-alertmanager", "prometheus-alertmanager")
+    with alertmanager(tmp_path / "alertmanager", routes, binary=binary) as delivery:
+        httpx2.post(f"{delivery.url}/api/v2/alerts", json=given).raise_for_status()
+        until(lambda: all(each["status"]["state"] != "unprocessed" for each in delivery.alerts()), "the alerts' states")
+        active = [each["labels"] for each in delivery.alerts() if each["status"]["state"] == "active"]
+
+    told = {(each["alertname"], each["service"], each.get("sloth_id"), each.get("long_window")) for each in active}
+
+    assert told == {
+        ("Burn", "orders", "orders-a", "1h"),
+        ("Burn", "orders", "orders-b", "1d"),
+        ("ServiceDown", "orders", None, None),
+        ("CertificateExpires", "orders", None, None),
+        ("InstanceNotScraped", "another", None, None),
+    }

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.debian import program
-from tests.slo.specs import SPECS, availability, document, freshness, latency, parsed, written
+from tests.slo.specs import COUNT, SPECS, availability, document, freshness, latency, parsed, written
 
 from ops.slo import contract, outputs, rules, windows  # isort: skip - found by tests.slo.specs
 
@@ -139,8 +139,10 @@ BREAKS = {
     "the slow ticket fires too late": ("> 0.000933333333333", "> 0.0014"),
     "no number of errors is needed": (">= 10", ">= 0"),
     "windows are averages of ratios": (
-        ("sum_over_time(slo:sli_error:rate5m{IDS}[1d])\n          /\n"
-        "          (sum_over_time(slo:sli_total:rate5m{IDS}[1d]) > 0)"),
+        (
+            "sum_over_time(slo:sli_error:rate5m{IDS}[1d])\n          /\n"
+            "          (sum_over_time(slo:sli_total:rate5m{IDS}[1d]) > 0)"
+        ),
         "avg_over_time(slo:sli_error:ratio_rate5m{IDS}[1d])",
     ),
     "a missing metric is not told": ("absent(slo:sli_total:rate5m{IDS})", "absent(vector(1))"),
@@ -160,6 +162,29 @@ def test_a_broken_rule_fails_its_derived_test(what: str, tmp_path: Path) -> None
 
     assert old in text
     assert run(tool("promtool"), "test", "rules", *sorted(folder.glob("tests/slo-*")), cwd=folder).returncode == 1
+
+
+def test_an_outage_at_three_requests_an_hour_pages_after_four_hours(tmp_path: Path) -> None:
+    folder = written(tmp_path, outputs.made(parsed(document(availability())), "orders")) / "monitoring/prometheus"
+    labels = '{job="orders", http_response_status_code="500"}'
+    third = " ".join(f"{number}x9" for number in range(30))  # each tenth sample, two minutes apart, counts one more
+    pages = 'count(ALERTS{alertname="AvailabilityBurn", severity="page", alertstate="firing"})'
+    asked = [
+        {"expr": pages, "eval_time": "180m", "exp_samples": []},
+        {"expr": pages, "eval_time": "240m", "exp_samples": [{"labels": "{}", "value": 1}]},
+    ]
+    test = {
+        "interval": "2m",
+        "input_series": [{"series": f"{COUNT}{labels}", "values": third}],
+        "promql_expr_test": asked,
+    }
+    order = [f"sloth-slo-{part}-orders-availability" for part in ("sli-recordings", "meta-recordings", "alerts")]
+    whole = {"rule_files": ["rules/slo-availability.yaml"], "evaluation_interval": "4m", "group_eval_order": order}
+    (folder / "low.yaml").write_text(yaml.safe_dump({**whole, "tests": [test]}), "utf-8")
+
+    done = run(tool("promtool"), "test", "rules", "low.yaml", cwd=folder)
+
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_alert_of_every_file_carries_the_whole_contract() -> None:

@@ -43,15 +43,17 @@ def _variable(name: str, label: str, query: str) -> Json:
 
 
 def _filled(spec: Spec, text: str, alert: str) -> str:
-    promises = _promises(spec)
-    one = f'job="{spec.job}",instance=~"$instance"'
+    promises, window = _promises(spec), "[$__rate_interval]"
     for placeholder, value in {
-        "<http>": f'{one},http_route=~"$route"',
-        "<one>": one,
+        "<requests>": f"rate({DURATION}_count{{<http>}}{window})",
+        "<failures>": f'rate({DURATION}_count{{<http>,http_response_status_code=~"5.."}}{window})',
+        "<buckets>": f'rate({DURATION}_bucket{{<http>,http_response_status_code!~"5.."}}{window})',
+        "<http>": '<one>,http_route=~"$route"',
+        "<one>": f'job="{spec.job}",instance=~"$instance"',
         "<edge>": promises[0].edge if promises else "",
         "<failing>": _told(_failing(spec)),
-        "<first in time>": "; ".join(_late(each) for each in promises[:1]),
-        "<in time>": "; ".join(_late(each) for each in promises),
+        "<first in time>": _late(promises[:1]),
+        "<in time>": _late(promises),
     }.items():
         text = text.replace(placeholder, value)
     return alerts.fill(spec, alert, text)
@@ -63,8 +65,8 @@ def _told(objective: Objective | None) -> str:
     return f"above {number(objective.budget * 100)} % when it lasts: slo.yaml allows no more. At a multiple, at once."
 
 
-def _late(promise: _Promise) -> str:
-    return f"below {number(promise.objective.objective)} % within {promise.edge} s"
+def _late(promises: list[_Promise]) -> str:
+    return "; ".join(f"below {number(each.objective.objective)} % within {each.edge} s" for each in promises) + "."
 
 
 def _failing(spec: Spec) -> Objective | None:
@@ -103,8 +105,8 @@ def _values(spec: Spec) -> dict[str, Any]:
 def _share(edge: str) -> str:
     chosen, window = '<http>,http_response_status_code!~"5.."', "[$__rate_interval]"
     return (
-        f'sum(rate({DURATION}_bucket{{{chosen},le="{edge}"}}{window}))\n'
-        f"/\n(sum(rate({DURATION}_count{{{chosen}}}{window})) > 0)"
+        f'sum(rate({DURATION}_bucket{{{chosen},le="{edge}"}}{window}))\n/\n'
+        f"(sum(rate({DURATION}_count{{{chosen}}}{window})) > 0)"
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from .prometheus import Points, Prometheus
-from .report_figures import HOUR, SLOT, Alert, Change, Firing, Outcome, Slice, Window
+from .report_figures import HOUR, SLOT, Alert, Change, Firing, Measured, Outcome, Window
 from .spec import Spec
 
 _MINUTE: Final = 60
@@ -86,13 +86,13 @@ def _effects(time: int, times: list[int], outcomes: list[Outcome]) -> dict[str, 
     last = min([time + _EFFECT, *(other for other in times if other > time)])
     made = {}
     for each in outcomes:
-        slots = each.measured.slots
-        old = [part for part in slots if first <= part.start and part.start + SLOT <= time]
-        new = [part for part in slots if time <= part.start and part.start + SLOT <= last]
-        made[each.name] = _good(old), _good(new)
+        made[each.name] = _good(each.measured, first, time), _good(each.measured, time, last)
     return made
 
 
-def _good(parts: list[Slice]) -> float | None:
+def _good(measured: Measured, start: int, end: int) -> float | None:
+    """Good events in the slots that lie in a time altogether."""
+    first = max(0, -((measured.window.start - start) // SLOT))
+    parts = measured.slots[first : max(0, (end - measured.window.start) // SLOT)]
     total = sum(part.total for part in parts)
     return 1 - sum(part.bad for part in parts) / total if total > 0 else None

@@ -4,6 +4,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from . import report_format as shown
 from . import report_plots
 from . import report_tables as tables
 from . import report_words as words
@@ -43,7 +44,7 @@ def render(report: Report) -> str:
 
 def text(raw: str) -> str:
     """Foreign text as HTML."""
-    return escape(words.clean(raw))
+    return escape(shown.clean(raw))
 
 
 def listed(lines: list[str]) -> str:

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from . import report_format as shown
 from . import report_tables as tables
 from . import report_words as words
 from .report_figures import Outcome, Report
@@ -31,7 +32,7 @@ def render(report: Report) -> str:
 
 def text(raw: str) -> str:
     """Foreign text, so that nothing in it means anything to Markdown, HTML or a template language."""
-    return _MARKS.sub(r"\\\1", words.clean(raw))
+    return _MARKS.sub(r"\\\1", shown.clean(raw))
 
 
 def listed(lines: list[str]) -> str:

@@ -28,7 +28,8 @@ def measure(asked: Prometheus, spec: Spec, objective: Objective, window: Window,
         PrometheusError: no answer that can be used.
     """
     counted = slots(asked, window, objective.total.over("5m"))
-    recorded = slots(asked, window, f"count_over_time({rules.TOTAL}{rules.selector(spec, objective)}[5m])")
+    # Not 5m: the last record before a gap, at the very end of a slot, would count for the next one, too.
+    recorded = slots(asked, window, f"count_over_time({rules.TOTAL}{rules.selector(spec, objective)}[299s])")
     first, second = (counted, recorded) if _adds_up(objective) else (recorded, counted)
     used = first if len(first) >= _ENOUGH * len(second) else second
     queries = (

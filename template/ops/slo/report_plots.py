@@ -5,6 +5,7 @@ from itertools import accumulate
 from typing import Final
 
 from . import plots
+from . import report_format as shown
 from . import report_words as words
 from .plots import Mark, Plot, Tick
 from .report_figures import DAY, HOUR, Change, Outcome, Window
@@ -22,17 +23,17 @@ def days(name: str, each: Outcome, changes: list[Change]) -> str:
     plot = Plot(
         f"{name}-days",
         "Budget spent each day",
-        f"{words.costly_days(each)} The most, {words.spent(max(costs))}, went on {words.day(worst.start)}."
+        f"{words.costly_days(each)} The most, {shown.spent(max(costs))}, went on {shown.day(worst.start)}."
         if worst.bad
         else "No day took any of it.",
         _dates(each.measured.window),
-        [Tick(0, "0"), *(Tick(part, words.axis(top * part), "grid") for part in (0.5, 1))],
+        [Tick(0, "0"), *(Tick(part, shown.axis(top * part), "grid") for part in (0.5, 1))],
         _gaps(each),
         _marks(each.measured.window, changes),
     )
     texts = [
-        f"{words.day(part.start)}: {words.spent(cost)} of the budget, "
-        f"{words.count(part.bad)} of {words.count(part.total)} bad"
+        f"{shown.day(part.start)}: {shown.spent(cost)} of the budget, "
+        f"{shown.count(part.bad)} of {shown.count(part.total)} bad"
         for part, cost in zip(each.measured.days, costs, strict=True)
     ]
     return plots.bars(plot, [cost / top for cost in costs], texts)
@@ -45,11 +46,11 @@ def left(name: str, each: Outcome, changes: list[Change]) -> str:
     points = [(number / (len(rest) - 1), (value - low) / (1 - low)) for number, value in enumerate(rest)]
     ticks = [Tick((0 - low) / (1 - low), "0", "limit"), Tick(1, "100 %", "grid")]
     if low < 0:
-        ticks.append(Tick(0, words.axis(low), "grid"))
+        ticks.append(Tick(0, shown.axis(low), "grid"))
     plot = Plot(
         f"{name}-left",
         "Budget left",
-        f"From 100 % to {words.left(each.spent)} at the end of the window.",
+        f"From 100 % to {shown.left(each.spent)} at the end of the window.",
         _dates(each.measured.window),
         ticks,
         _gaps(each),
@@ -69,7 +70,7 @@ def burn(name: str, each: Outcome, changes: list[Change], own_window: str) -> st
         for start, speed in speeds
     ]
     limits = [
-        Tick(_height(float(pair.factor), top), f"{words.burn(float(pair.factor))} ×", pair.severity)
+        Tick(_height(float(pair.factor), top), f"{shown.burn(float(pair.factor))} ×", pair.severity)
         for pair in burns(own_window)
     ]
     plot = Plot(
@@ -92,7 +93,7 @@ def _dates(window: Window) -> list[Tick]:
     step = max(1, round(window.days / _LABELS))
     # The last ones would reach out of a narrow page.
     days = [number for number in range(0, window.days, step) if number <= 0.88 * window.days]
-    return [Tick(number / window.days, words.day(window.start + number * DAY)) for number in days]
+    return [Tick(number / window.days, shown.day(window.start + number * DAY)) for number in days]
 
 
 def _gaps(each: Outcome) -> list[tuple[float, float]]:
@@ -103,7 +104,10 @@ def _gaps(each: Outcome) -> list[tuple[float, float]]:
 
 def _marks(window: Window, changes: list[Change]) -> list[Mark]:
     return [
-        Mark((each.time - window.start) / (window.days * DAY), f"{words.time(each.time)}: version {each.version}")
+        Mark(
+            (each.time - window.start) / (window.days * DAY),
+            f"{shown.time(each.time)}: version {shown.clean(each.version)}",
+        )
         for each in changes
     ]
 

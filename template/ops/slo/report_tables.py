@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from . import report_format as shown
 from . import report_words as words
 from .report_figures import DAY, Outcome, Report
 
@@ -36,14 +37,14 @@ def overview(report: Report) -> Table:
     rows = [
         [
             each.name,
-            words.verdict(each),
-            words.objective(each),
-            words.reached(each, each.measured),
-            "–" if each.idle else words.spent(each.spent),
-            "–" if each.idle else words.left(each.spent),
-            words.count(each.measured.bad),
-            words.count(each.measured.total),
-            words.covered(each.measured),
+            shown.verdict(each),
+            shown.objective(each),
+            shown.reached(each, each.measured),
+            "–" if each.idle else shown.spent(each.spent),
+            "–" if each.idle else shown.left(each.spent),
+            shown.count(each.measured.bad),
+            shown.count(each.measured.total),
+            shown.covered(each.measured.measured),
             words.before(each),
         ]
         for each in report.outcomes
@@ -56,11 +57,11 @@ def days(each: Outcome, *, every: bool) -> Table:
     parts = each.measured.days if every else words.costly(each)
     rows = [
         [
-            words.day(part.start) if part.start % DAY == 0 else f"from {words.time(part.start)}",
-            words.count(part.bad),
-            words.count(part.total),
-            words.spent(each.cost(part.bad)),
-            "all" if part.measured == DAY else words.duration(part.measured) if part.measured else "none",
+            shown.day(part.start) if part.start % DAY == 0 else f"from {shown.time(part.start)}",
+            shown.count(part.bad),
+            shown.count(part.total),
+            shown.spent(each.cost(part.bad)),
+            "all" if part.measured == DAY else shown.duration(part.measured) if part.measured else "none",
         ]
         for part in parts
     ]
@@ -74,10 +75,10 @@ def routes(each: Outcome) -> Table:
         [
             route.method,
             route.route,
-            words.count(route.bad),
-            words.count(route.total),
-            words.percent(route.bad / route.total, 2) if route.total > 0 else "–",
-            words.percent(route.share),
+            shown.count(route.bad),
+            shown.count(route.total),
+            shown.percent(route.bad / route.total, 2) if route.total > 0 else "–",
+            shown.percent(route.share),
         ]
         for route in each.routes or ()
     ]
@@ -93,7 +94,7 @@ def alerts(report: Report) -> Table:
             words.alert_name(each),
             each.severity,
             str(len(each.firings)),
-            words.duration(each.seconds),
+            shown.duration(each.seconds),
             words.firings(each),
         ]
         for each in report.alerts
@@ -109,17 +110,17 @@ def alerts(report: Report) -> Table:
 def changes(report: Report) -> Table:
     """Each version that came, with what was good before and after; the newest, if there are many."""
     names = [each.name for each in report.outcomes]
-    shown = report.changes[-_MOST_CHANGES:]
+    newest = report.changes[-_MOST_CHANGES:]
     rows = [
         [
-            words.time(each.time),
+            shown.time(each.time),
             ", ".join(each.before),
             each.version,
-            *(" → ".join(words.effect(ratio) for ratio in each.effects[name]) for name in names),
+            *(" → ".join(shown.effect(ratio) for ratio in each.effects[name]) for name in names),
         ]
-        for each in shown
+        for each in newest
     ]
-    more = f": the last {len(shown)} of {len(report.changes)}" if len(shown) < len(report.changes) else ""
+    more = f": the last {len(newest)} of {len(report.changes)}" if len(newest) < len(report.changes) else ""
     heads = ["time", "from", "to", *(f"{name}, before → after" for name in names)]
     caption = f"Changes of version{more}; before and after: up to six hours, from one change to the next"
     return Table(caption, heads, rows, frozenset(range(3, 3 + len(names))))

@@ -10,12 +10,16 @@ _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _FENCE = re.compile(r" {0,3}(?:(?:[-*+]|[0-9]{1,9}[.)]) +)*(`{3,}(?=[^`]*$)|~{3,})")
 _COMMENT = re.compile(r" {0,3}<!--(?!.*-->)")
-_NO_PARAGRAPH = re.compile(r"[ \t>]|[-*+][ \t]|[0-9]{1,9}[.)][ \t]|<")
+_BREAK = re.compile(r" {0,3}(?:([-_*])[ \t]*(?:\1[ \t]*){2,}|<!--.*)")
+_OTHER = re.compile(r"[ \t>]|[-*+](?:[ \t]|$)|[0-9]{1,9}[.)](?:[ \t]|$)|<")
+_INTERRUPTS = re.compile(r" {0,3}(?:>|[-*+][ \t]+\S|1[.)][ \t]+\S)")
 _TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>")
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^()]*\)")
 _LINK = re.compile(r"\[([^\]]*)\](?:\([^()]*\)|\[[^\]]*\])")
 _EMPHASIS = re.compile(r"(?<![\w\\])(_{1,3})(?=\S)(.+?)(?<=[^\s\\])\1(?!\w)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+# What a line may be part of in place of a paragraph that can become a heading: nothing, or a list, a quote, HTML.
+_NONE, _LIST = -1, -2
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ def read(text: str) -> Page:
     page = Page(_LINE.findall(text))
     front = _front_matter(page.lines)
     closing: re.Pattern[str] | None = None
-    inner, opened, paragraph = "", 0, -1
+    inner, opened, paragraph = "", 0, _NONE
     for index, whole in enumerate(page.lines):
-        line, kind, begun, paragraph = whole.rstrip("\r\n").lstrip("\ufeff"), "mark", paragraph, -1
+        line, kind, begun, paragraph = whole.rstrip("\r\n").lstrip("\ufeff"), "mark", paragraph, _NONE
         if index < front:
             pass
         elif closing is not None:
@@ -89,20 +93,20 @@ def read(text: str) -> Page:
 
 
 def _text(page: Page, index: int, line: str, paragraph: int) -> int:
-    """Take a line of text; returns the index where the paragraph began that it is part of, -1 for none."""
+    """Take a line of text; returns the index where the paragraph began that it is part of, or what it is part of."""
     if found := _ATX.fullmatch(line):
         name = re.sub(r"(?:^|[ \t])#+$", "", (found[2] or "").rstrip(" \t"))
         page.headings.append(Heading(len(found[1]), _shown(name), index, index + 1))
-        return -1
+        return _NONE
     if paragraph >= 0 and (under := _UNDERLINE.fullmatch(line)):
-        name = " ".join(each.strip() for each in page.lines[paragraph:index])
+        name = "".join(each.strip() for each in page.lines[paragraph:index])
         page.headings.append(Heading(1 if under[1][0] == "=" else 2, _shown(name), paragraph, index + 1))
-        return -1
-    if paragraph >= 0 and line.strip():
+        return _NONE
+    if not line.strip() or _BREAK.fullmatch(line):
+        return _NONE
+    if paragraph >= 0 and not _INTERRUPTS.match(line):
         return paragraph
-    begins = index == 0 or not page.lines[index - 1].strip() or page.kinds[index - 1] == "mark"
-    begins = begins or bool(page.headings and page.headings[-1].after == index)
-    return index if begins and line.strip() and not _NO_PARAGRAPH.match(line) else -1
+    return index if paragraph == _NONE and not _OTHER.match(line) else _LIST
 
 
 def _front_matter(lines: list[str]) -> int:

@@ -148,7 +148,7 @@ class _Reader:
             self.wrong(given["version"], "write prometheus/v1, the form that is read here")
         service = self.text(given.get("service"), _SERVICE, "write a name such as orders")
         slos = given.get("slos")
-        objectives = tuple(self.objective(each) for each in self.list(slos))
+        objectives = tuple(self.objective(each) for each in self.entries(slos))
         self.unique(slos, [each.name.lower() for each in objectives], "name")  # they name files
         alerts = [each.alert for each in objectives if each.alert]
         self.unique(slos, [*alerts, *(name for name in known_alerts if name in alerts)], "alerting.name")
@@ -315,7 +315,7 @@ class _Reader:
             self.wrong(entry, f"{' and '.join(f'`{key}`' for key in missing)} missing", show=False)
         return {key: inner for key, inner in entry.items() if key in allowed and key not in _UNSUPPORTED}
 
-    def list(self, entry: Entry | None) -> Iterator[Entry]:
+    def entries(self, entry: Entry | None) -> Iterator[Entry]:
         if entry is None:
             return
         if not isinstance(entry.value, list) or not entry.value:
@@ -323,7 +323,7 @@ class _Reader:
             return
         yield from entry.value
 
-    def unique(self, entry: Entry | None, names: "list[str]", key: str) -> None:
+    def unique(self, entry: Entry | None, names: list[str], key: str) -> None:
         for name in sorted({each for each in names if each and names.count(each) > 1}):
             self.wrong(entry, f"{key} {name!r} is used twice, or is one of the template's", show=False)
 

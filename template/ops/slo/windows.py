@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-HOURS: Final = {"5m": Decimal(5) / 60, "30m": Decimal("0.5"), "1h": 1, "2h": 2, "6h": 6, "1d": 24, "3d": 72}
+HOURS: Final = {"5m": 5 / 60, "30m": 0.5, "1h": 1, "2h": 2, "6h": 6, "1d": 24, "3d": 72}
 # Prometheus writes 28 days as 4w, and Sloth names its records so.
 DAYS: Final = {"28d": ("4w", 28), "30d": ("30d", 30)}
 _HIGHEST_RATIO: Final = Decimal("0.9")

@@ -94,6 +94,12 @@ def test_variables_are_read() -> None:
     assert loaded.origin(("log", "level")) == "environment variable APP_LOG__LEVEL"
 
 
+def test_an_image_that_does_not_know_what_it_was_built_from_says_nothing() -> None:
+    build = load({"APP_BUILD__COMMIT": "", "APP_BUILD__TIME": ""}).settings.build
+
+    assert (build.commit, build.time) == (None, None)
+
+
 def test_variables_are_read_in_any_case() -> None:
     assert load({"app_port": "9000"}).settings.port == 9000
 

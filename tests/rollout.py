@@ -1,0 +1,166 @@
+"""A rolling replacement of containers behind a real HAProxy, and the traffic that must not notice it."""
+
+import csv
+import http.client
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from tests.container_host import installed
+from tests.containers import Container, start
+from tests.services import free_port, until
+
+# No retry and no redispatch: what a container fails is a failed request. It sends nothing to a server that isn't ready.
+_CONFIGURATION = """
+global
+    stats socket {folder}/stats
+defaults
+    mode http
+    retries 0
+    timeout connect 1s
+    timeout client 10s
+    timeout server 10s
+    timeout check 5s
+frontend clients
+    bind 127.0.0.1:{port}
+    default_backend service
+backend service
+    balance roundrobin
+    option httpchk GET /readyz
+    http-check expect status 200
+    default-server check inter 100ms fall 2 rise 1
+"""
+
+
+class Proxy:
+    """HAProxy with some places for containers; a place's port is its name."""
+
+    def __init__(self, folder: Path, places: int) -> None:
+        self.folder, self.port = folder, free_port()
+        self.places = [free_port() for _ in range(places)]
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        servers = "".join(f"    server {port} 127.0.0.1:{port}\n" for port in self.places)
+        configuration = self.folder / "haproxy.cfg"
+        configuration.write_text(_CONFIGURATION.format(folder=self.folder, port=self.port) + servers)
+        with (self.folder / "log").open("wb") as log:
+            return subprocess.Popen(
+                [installed("haproxy", "haproxy"), "-db", "-f", configuration], stdout=log, stderr=log
+            )
+
+    def told(self, place: int, field: str) -> str:
+        """A field of the proxy's statistics of a place: `status`, or `stot`, the requests sent there."""
+        with socket.socket(socket.AF_UNIX) as statistics:
+            statistics.connect(str(self.folder / "stats"))
+            statistics.sendall(b"show stat\n")
+            text = b"".join(iter(lambda: statistics.recv(65536), b"")).decode()
+        rows = csv.DictReader(text.removeprefix("# ").splitlines())
+        return next(row[field] for row in rows if row["svname"] == str(place))
+
+    def serves(self, container: Container) -> bool:
+        """Whether it sends requests to a container."""
+        return self.told(container.port, "status").startswith("UP")
+
+
+class RefusedError(Exception):
+    """A release that was not rolled out: its container did not become ready in time."""
+
+
+class Deployment:
+    """Two containers of one release behind a proxy that has a third place, where the next one starts."""
+
+    def __init__(self, proxy: Proxy, ready_seconds: float = 15) -> None:
+        self.proxy, self.ready_seconds = proxy, ready_seconds
+        self.containers: list[Container] = []
+        self.statuses: list[int] = []
+
+    def roll_out(self, image: str, env: Mapping[str, str] | None = None) -> None:
+        """Start a container, wait until the proxy serves it, stop an old one; twice.
+
+        Raises:
+            RefusedError: the new container has ended or does not get ready; it is removed, and the old ones stay.
+        """
+        for _ in range(2):
+            self._add(image, env)
+            if len(self.containers) > 2:
+                old = self.containers.pop(0)
+                self.statuses.append(old.stop()[0])
+                old.remove()
+
+    def _add(self, image: str, env: Mapping[str, str] | None) -> None:
+        free = next(place for place in self.proxy.places if place not in [each.port for each in self.containers])
+        until(lambda: not self.proxy.told(free, "status").startswith("UP"), "the proxy's notice of an empty place")
+        new = start(image, port=free, env={"APP_SHUTDOWN__DRAIN_SECONDS": "2", **(env or {})})
+        deadline = time.monotonic() + self.ready_seconds
+        while not self.proxy.serves(new):
+            running = new.state("Running")
+            if not running or time.monotonic() > deadline:
+                output, status = new.output(), new.state("ExitCode")
+                new.remove()
+                raise RefusedError(output if running else f"ended with {status}: {output}")
+            time.sleep(0.05)
+        self.containers.append(new)
+
+    def end(self) -> None:
+        for container in self.containers:
+            container.remove()
+
+
+@contextmanager
+def deployment(ready_seconds: float = 15) -> Iterator[Deployment]:
+    """A proxy, and nothing behind it yet."""
+    with TemporaryDirectory() as folder:  # a socket's path must be short
+        proxy = Proxy(Path(folder), places=3)
+        process, deployed = proxy.start(), Deployment(proxy, ready_seconds)
+        try:
+            until((proxy.folder / "stats").exists, "HAProxy", 5)
+            yield deployed
+        finally:
+            deployed.end()
+            process.terminate()
+            process.wait(5)
+
+
+class Traffic:
+    """Clients that send one request after the other through the proxy, on kept connections, until they are stopped."""
+
+    def __init__(self, port: int, path: str, clients: int = 4) -> None:
+        self.answers: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._port, self._path, self._ended = port, path, threading.Event()
+        self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
+        while not self._ended.wait(0.01):
+            try:
+                connection.request("GET", self._path)
+                answer = connection.getresponse()
+                body = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                connection.close()
+                continue
+            if answer.status == 200:
+                self.answers[json.dumps(json.loads(body))] += 1
+            else:
+                self.failures.append(f"{answer.status} {body[:200]!r}")
+        connection.close()
