@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import run
-from typing import Any
 
 import httpx2
 
@@ -46,6 +45,7 @@ class Container:
 
     name: str
     port: int
+    pid: int
 
     @property
     def url(self) -> str:
@@ -54,14 +54,14 @@ class Container:
     def get(self, path: str) -> httpx2.Response:
         return httpx2.get(self.url + path, timeout=10)
 
+    @property
+    def running(self) -> bool:
+        return self.pid != 0 and Path(f"/proc/{self.pid}").exists()
+
     def ready(self) -> bool:
         """Whether it answers that it is ready; a container that has ended never will."""
-        assert self.state("Running"), f"ended with {self.state('ExitCode')}: {self.output()[-2000:]}"
+        assert self.running, f"ended with {self.wait()}: {self.output()[-2000:]}"
         return self.get("/readyz").status_code == 200
-
-    def state(self, field: str) -> Any:
-        """A field of the container's state, such as `Running`, `ExitCode` or `Pid`."""
-        return json.loads(done("inspect", "--format", f"{{{{json .State.{field}}}}}", self.name))
 
     def health(self) -> Ended:
         """Run the image's HEALTHCHECK once."""
@@ -104,7 +104,8 @@ def start(image: str, *flags: str, port: int | None = None, env: Mapping[str, st
         **(env or {}),
     }
     given = [f"--env={name}={value}" for name, value in variables.items()]
-    return Container(done("run", "--detach", *HARDENED, *flags, *given, image), port)
+    name = done("run", "--detach", *HARDENED, *flags, *given, image)
+    return Container(name, port, int(done("inspect", "--format", "{{.State.Pid}}", name)))
 
 
 @contextmanager

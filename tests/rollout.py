@@ -6,7 +6,6 @@ import json
 import socket
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -77,7 +76,7 @@ class RefusedError(Exception):
 class Deployment:
     """Two containers of one release behind a proxy that has a third place, where the next one starts."""
 
-    def __init__(self, proxy: Proxy, ready_seconds: float = 15) -> None:
+    def __init__(self, proxy: Proxy, ready_seconds: float = 5) -> None:
         self.proxy, self.ready_seconds = proxy, ready_seconds
         self.containers: list[Container] = []
         self.statuses: list[int] = []
@@ -99,14 +98,14 @@ class Deployment:
         free = next(place for place in self.proxy.places if place not in [each.port for each in self.containers])
         until(lambda: not self.proxy.told(free, "status").startswith("UP"), "the proxy's notice of an empty place")
         new = start(image, port=free, env={"APP_SHUTDOWN__DRAIN_SECONDS": "2", **(env or {})})
-        deadline = time.monotonic() + self.ready_seconds
-        while not self.proxy.serves(new):
-            running = new.state("Running")
-            if not running or time.monotonic() > deadline:
-                output, status = new.output(), new.state("ExitCode")
-                new.remove()
-                raise RefusedError(output if running else f"ended with {status}: {output}")
-            time.sleep(0.05)
+        try:
+            until(lambda: not new.running or new.get("/livez").status_code == 200, "an answer", 30)
+            until(lambda: not new.running or self.proxy.serves(new), "readiness", self.ready_seconds)
+            assert new.running, f"ended with {new.wait()}"
+        except AssertionError as late:
+            output = new.output()
+            new.remove()
+            raise RefusedError(f"{late}: {output}") from None
         self.containers.append(new)
 
     def end(self) -> None:
@@ -115,11 +114,11 @@ class Deployment:
 
 
 @contextmanager
-def deployment(ready_seconds: float = 15) -> Iterator[Deployment]:
+def deployment() -> Iterator[Deployment]:
     """A proxy, and nothing behind it yet."""
     with TemporaryDirectory() as folder:  # a socket's path must be short
         proxy = Proxy(Path(folder), places=3)
-        process, deployed = proxy.start(), Deployment(proxy, ready_seconds)
+        process, deployed = proxy.start(), Deployment(proxy)
         try:
             until((proxy.folder / "stats").exists, "HAProxy", 5)
             yield deployed

@@ -55,12 +55,11 @@ def test_it_answers_and_its_healthcheck_passes(service: Container) -> None:
 
 
 def test_its_healthcheck_fails_while_the_process_hangs(service: Container) -> None:
-    pid = service.state("Pid")
-    os.kill(pid, signal.SIGSTOP)
+    os.kill(service.pid, signal.SIGSTOP)
     try:
         health = service.health()
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(service.pid, signal.SIGCONT)
 
     assert health.status == 1
     until(lambda: service.health().status == 0, "health once it goes on")
@@ -107,7 +106,7 @@ def test_sigterm_ends_it_with_0_within_the_drain_time(release: Release) -> None:
         status, seconds = container.stop()
 
     assert status == 0
-    assert seconds < DRAIN_SECONDS + 2
+    assert seconds < DRAIN_SECONDS + 4
 
 
 def test_a_refused_configuration_is_told_and_ends_it_with_78(release: Release) -> None:
@@ -143,11 +142,11 @@ def test_version_commit_and_commit_time_are_told_by_the_service_and_by_labels(
 
 def test_an_image_tells_its_own_commit_even_if_nothing_else_has_changed(release: Release, tmp_path: Path) -> None:
     project = images.changed(release, tmp_path, "docs/operations.md", "# ", "#  ")
-    image, commit = (again := images.released(project, "1.2.3", "IMAGE=localhost/same")).image, again.commit
-    told = containers.done("run", "--rm", image, "version")
+    again = images.released(project, "1.2.3", "IMAGE=localhost/same")
+    told = containers.done("run", "--rm", again.image, "version")
 
-    assert commit != release.commit
-    assert f"orders 1.2.3 (commit {commit}, " in told
+    assert again.commit != release.commit
+    assert f"orders 1.2.3 (commit {again.commit}, " in told
 
 
 def test_no_compiler_and_nothing_that_installs_is_in_it(release: Release) -> None:
@@ -156,13 +155,13 @@ def test_no_compiler_and_nothing_that_installs_is_in_it(release: Release) -> Non
             {path.name for path in files(each) if path.parts[-2] in ("bin", "sbin")} for each in (root, base)
         )
         modules = {path.parent.name for path in files(root) if path.name == "__init__.py"}
-        lists = list((root / "var/lib").glob("apt"))
+        left = [*(root / "var/lib").glob("apt"), *(root / "usr/local/lib").glob("python3*/site-packages/*")]
         known = (root / "var/lib/dpkg/status").read_text("utf-8")
 
     assert {"apt-get", "dpkg", "pip3"} <= before
     assert programs & (COMPILERS | INSTALLERS) == set()
     assert modules & {"pip", "ensurepip", "uv", "hatchling", "pytest"} == set()
-    assert lists == []
+    assert left == []
     assert "Package: libssl3" in known, "by this list scanners know what is in the image"
 
 
@@ -232,7 +231,7 @@ def test_a_change_of_the_source_leaves_all_layers_of_dependencies_as_they_are(re
     pairs = zip(layers(release.image), layers(after.image), strict=True)
     assert answer == {"country": "NO", "percent": 26}
     assert [old == new for old, new in pairs] == [True, True, True, False, False]
-    assert seconds < 30
+    assert seconds < 60
 
 
 def test_a_build_without_a_cache_makes_the_same_layers_of_dependencies_and_service(
@@ -317,18 +316,9 @@ def test_the_label_of_the_source_holds_no_password(release: Release, tmp_path: P
 
 
 def test_checkov_finds_nothing_in_the_dockerfile(release: Release) -> None:
-    checkov: list[str | Path] = [
-        TOOLS / "uv",
-        "tool",
-        "run",
-        "--quiet",
-        "checkov==3.3.30",
-        "--skip-download",
-        "--compact",
-        "--quiet",
-    ]
+    command = "uv tool run --quiet checkov==3.3.30 --skip-download --quiet --framework dockerfile --output json --file"
     found = subprocess.run(
-        [*checkov, "--framework", "dockerfile", "--output", "json", "--file", release.project / "Dockerfile"],
+        [str(TOOLS / "uv"), *command.split()[1:], str(release.project / "Dockerfile")],
         capture_output=True,
         text=True,
         check=False,

@@ -186,6 +186,7 @@ def month() -> Past:
     _fire(past, "AvailabilityErrorBudgetBurn", "page", START + 9 * DAY + 14 * 3600 + 8 * 60, 95, "availability", "1h")
     _fire(past, "AvailabilityErrorBudgetBurn", "page", START + 9 * DAY + 18 * 3600, 20, "availability", "1h")
     _fire(past, "LatencyErrorBudgetBurn", "ticket", START + 20 * DAY + 11 * 3600, 300, "latency", "1d")
+    _fire(past, "DependencyDown", "ticket", START + 2 * DAY + 6 * 3600, 10)
     _fire(past, "TargetDown", "ticket", END - 1800, 31)
     return past
 

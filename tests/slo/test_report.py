@@ -175,6 +175,7 @@ def test_alerts_are_told_with_when_and_how_long(made: dict[str, Any]) -> None:
 
     assert shown == [
         ("AvailabilityErrorBudgetBurn", "page", 115, [("05-15T14:08", False), ("05-15T18:00", False)]),
+        ("DependencyDown", "ticket", 10, [("05-08T06:00", False)]),
         ("LatencyErrorBudgetBurn", "ticket", 300, [("05-26T11:00", False)]),
         ("TargetDown", "ticket", 30, [("06-02T23:30", True)]),
     ]

@@ -18,7 +18,7 @@ from template.ops.smoke.__main__ import main
 
 from tests.services import ROOT, TOKEN, clean_environment
 
-WITH_TOKEN = {"APP_SMOKE_STATUS_TOKEN": TOKEN}
+WITH_TOKEN = {"SMOKE_STATUS_TOKEN": TOKEN}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ Refused = Callable[..., str]
 def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
     """Run it with these arguments in an empty folder; returns the one line of its refusal."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("APP_SMOKE_STATUS_TOKEN", raising=False)
+    monkeypatch.delenv("SMOKE_STATUS_TOKEN", raising=False)
 
     def run(*arguments: str) -> str:
         status, told = main(arguments), capsys.readouterr()
@@ -131,11 +131,11 @@ def test_a_bad_token_file_is_refused_and_not_shown(refused: Refused, tmp_path: P
 def test_a_bad_token_in_the_environment_is_refused_and_not_shown(
     refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("APP_SMOKE_STATUS_TOKEN", "hunter2")
+    monkeypatch.setenv("SMOKE_STATUS_TOKEN", "hunter2")
 
     line = refused(SOMEWHERE)
 
-    assert line.startswith("APP_SMOKE_STATUS_TOKEN: it must hold one token")
+    assert line.startswith("SMOKE_STATUS_TOKEN: it must hold one token")
     assert "hunter" not in line
 
 

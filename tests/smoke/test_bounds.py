@@ -28,7 +28,7 @@ def test_a_server_that_never_answers_fails_every_check_in_bounded_time() -> None
     assert (done.status, done.ids("pass")) == (1, set())
     assert "GET /livez: no whole answer within 0.3 s" in done.evidence("livez")
     assert done.evidence("stack-traces") == "not made: other checks took all the time there is"
-    assert done.seconds < 5
+    assert done.seconds < 10
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_an_answer_that_does_not_end_or_begin_is_cut(pieces: tuple[bytes, ...], 
     assert done.status == 1
     assert "not ready after" in done.stdout
     assert told in done.evidence("livez")
-    assert done.seconds < 8
+    assert done.seconds < 10
 
 
 def test_a_body_without_end_is_not_read_to_its_end() -> None:
@@ -66,7 +66,6 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
         done = smoke_here(None, "--timeout", "2", server.url)
 
     assert "no JSON: GET /livez answered 200: " in done.evidence("livez")
-    assert done.seconds < 3
 
 
 def test_redirects_lead_nowhere() -> None:
@@ -83,14 +82,14 @@ def test_redirects_lead_nowhere() -> None:
 @pytest.mark.slow
 def test_one_hanging_check_stops_none_of_the_others(orders: Path, service: Running) -> None:
     def hang(_: Exchange) -> None:
-        time.sleep(3)
+        time.sleep(20)
 
     with proxy(service.port, on("/readyz")(hang)) as hanging:
         done = smoke(orders, "--timeout", "1", hanging.url)
 
     assert (done.status, done.ids("fail"), done.ids("pass")) == (1, {"readyz"}, GREEN - {"readyz"})
     assert done.evidence("readyz") == "GET /readyz: no whole answer within 1 s"
-    assert done.seconds < 4
+    assert done.seconds < 10
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ class Client:
 
     def _body(self, response: httpx2.Response, most: int) -> tuple[bytes, bool]:
         body = bytearray()
-        for piece in response.iter_raw(65_536):
+        for piece in response.iter_raw():  # as they come: with a size it would wait until a piece is full
             body += piece
             if len(body) > most:
                 return bytes(body[:most]), False

@@ -17,7 +17,7 @@ from .plan import Plan, Request
 from .registry import ids
 from .target import Wanted
 
-TOKEN_VARIABLE: Final = "APP_SMOKE_STATUS_TOKEN"  # noqa: S105 - its name
+TOKEN_VARIABLE: Final = "SMOKE_STATUS_TOKEN"  # noqa: S105 - its name
 DEFAULT_PLAN: Final = Path("smoke.yaml")
 _TOKEN = re.compile(r"[!-~]{16,4096}").fullmatch
 

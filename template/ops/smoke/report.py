@@ -23,11 +23,7 @@ def count(results: Sequence[Result], outcome: str) -> int:
 def lines(results: Sequence[Result]) -> list[str]:
     """One line a check."""
     width = max(len(result.id) for result in results)
-    return [
-        f"{result.outcome}  {result.id:{width}}  {result.evidence}"
-        + (f". Remedy: {result.remedy}" * bool(result.remedy))
-        for result in results
-    ]
+    return [f"{result.outcome}  {result.id:{width}}  {_told(result)}" for result in results]
 
 
 def closing(results: Sequence[Result], url: str, seconds: float) -> str:
@@ -70,3 +66,7 @@ def as_junit(results: Sequence[Result], url: str, started: datetime, seconds: fl
             ET.SubElement(case, "system-out").text = f"{result.proves}: {result.evidence}"
     ET.indent(suites)
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _told(result: Result) -> str:
+    return f"{result.evidence.rstrip('.')}. Remedy: {result.remedy}" if result.remedy else result.evidence

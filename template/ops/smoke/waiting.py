@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import monotonic, sleep
 
 from .outcome import BadInput, Failed
-from .runner import within
+from .runner import GRACE_SECONDS, within
 from .target import Surroundings, Target
 from .trust import Trust, connected, examine
 
@@ -69,7 +69,7 @@ def _not_ready(surroundings: Surroundings) -> str | None:
             target.client.disconnect()
 
     try:
-        return within(seconds + 0.5, asked)
+        return within(seconds + GRACE_SECONDS, asked)
     except TimeoutError:
         return f"no answer within {seconds:g} s"
     except Failed as failed:
