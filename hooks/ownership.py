@@ -24,7 +24,7 @@ _INSTEAD = {
     "src/*/ops/serve*.py": "APP_WORKERS, APP_LIMITS__… and APP_SHUTDOWN__… set how it is served",
     "src/*/ops/*": "use what `from .ops import …` gives in src/{package}/app.py, and docs/configuration.md",
     "tests/ops/*": "write a test of your own in tests/, outside of tests/ops/",
-    "ops/slo/alerts.yaml": "set thresholds and severities under x-ops, alerts, in slo.yaml, or switch an alert off there",
+    "ops/slo/alerts.yaml": "set thresholds and severities, or switch an alert off, under x-ops in slo.yaml",
     "ops/slo/*": "change slo.yaml and docs/runbook.md; rules of your own go into a rule file of your own",
     "ops/smoke/*": "requests of your own go into smoke.yaml",
     "ops/Makefile": "a target of the same name in Makefile takes its place",

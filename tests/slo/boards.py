@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.slo.specs import parsed
+from ops.slo import dashboards
 
-from ops.slo import dashboards  # isort: skip - found by tests.slo.specs
+from tests.slo.specs import parsed
 
 Json = dict[str, Any]
 # What Grafana puts in place of its variables when all is chosen, for scrapes each second.

@@ -171,7 +171,10 @@ def alertmanager(folder: Path, configuration: str, binary: Path | None = None) -
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "alertmanager.yml").write_text(configuration, "utf-8")
     flags = [f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/data", "--cluster.listen-address="]
-    with _running(str(binary or "prometheus-alertmanager"), folder, flags) as (process, port), httpx2.Client(timeout=30) as client:
+    with (
+        _running(str(binary or "prometheus-alertmanager"), folder, flags) as (process, port),
+        httpx2.Client(timeout=30) as client,
+    ):
         server = Alertmanager(process, port, folder, client)
         until(server._ready, "Alertmanager's readiness", 20)
         yield server

@@ -1,16 +1,10 @@
 """Different slo.yaml files, as people write them."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-from tests.services import ROOT
-
-sys.path.insert(0, str(ROOT / "template"))  # `ops.slo` as a service has it
-
 from ops.slo import alerts, spec
 
 COUNT = "http_server_request_duration_seconds_count"

@@ -12,11 +12,10 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from ops.slo import dashboards, grid
 
 from tests.slo.boards import Json, asked, made, panels
 from tests.slo.specs import SPECS, availability, document, latency, parsed
-
-from ops.slo import dashboards, grid  # isort: skip - found by tests.slo.specs
 
 LONG = "a-service-whose-name-has-forty-character"
 UNITS = {"percentunit", "reqps", "s", "bytes", "short", "cpm", "none", "suffix:×", "suffix:/s"}

@@ -14,14 +14,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from ops.slo import alerts, rules, text
 
 from tests.conftest import installed
 from tests.services import Running, serving, until
 from tests.slo.boards import Asked, Json, asked, filled, made, panels
 from tests.slo.prometheus import Prometheus, prometheus
 from tests.slo.specs import availability, document, latency, objective_of, parsed
-
-from ops.slo import alerts, rules, text  # isort: skip - found by tests.slo.specs
 
 pytestmark = pytest.mark.slow
 

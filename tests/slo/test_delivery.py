@@ -15,13 +15,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from ops.slo import contract, outputs
 
 from tests.debian import program
 from tests.services import ROOT, Client, Load, Running, clean_environment, serving, until
 from tests.slo.prometheus import Alertmanager, Prometheus, alertmanager, prometheus
 from tests.slo.specs import availability, document, parsed
-
-from ops.slo import contract, outputs  # isort: skip - found by tests.slo.specs
 
 pytestmark = pytest.mark.slow
 
@@ -178,10 +177,8 @@ def test_an_outage_pages_through_a_deployments_silence_and_is_told_when_it_is_ov
 
     # The silence ends by itself.
     def expired() -> bool:
-        return (
-            next(each for each in stack.alertmanager.silences() if each["id"] == identity)["status"]["state"]
-            == "expired"
-        )
+        states: dict[str, str] = {each["id"]: each["status"]["state"] for each in stack.alertmanager.silences()}
+        return states[identity] == "expired"
 
     until(expired, "the silence's end", 75)
 

@@ -4,16 +4,16 @@ import copy
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ops.slo import outputs
 
 from tests.debian import program
 from tests.slo.specs import SPECS, availability, document, parsed, written
-
-from ops.slo import outputs  # isort: skip - found by tests.slo.specs
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +93,7 @@ def test_the_job_is_what_the_queries_select() -> None:
 @pytest.mark.parametrize(("text", "probes"), [(SPECS["seed"], 0), (PROBED, 1)], ids=["seed", "probed"])
 def test_one_kustomization_brings_rules_monitor_probe_and_dashboards(text: str, probes: int, tmp_path: Path) -> None:
     written(tmp_path, outputs.made(parsed(text), "orders"))
-    build = [program("kustomize", "kustomize"), "build", "monitoring"]
+    build: list[str | Path] = [program("kustomize", "kustomize"), "build", "monitoring"]
     built = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
     found = [each["kind"] for each in yaml.safe_load_all(built.stdout)]
 
@@ -104,7 +104,8 @@ def test_one_kustomization_brings_rules_monitor_probe_and_dashboards(text: str, 
 def test_compose_yaml_is_valid_and_mounts_what_is_there(orders: Path) -> None:
     """Its images can't be had in a test; that the service's own is built and runs is told elsewhere."""
     compose = orders / "compose.yaml"
-    check = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", compose]
+    checker = Path(sys.executable).with_name("check-jsonschema")
+    check: list[str | Path] = [checker, "--builtin-schema", "vendor.compose-spec", compose]
     checked = subprocess.run(check, capture_output=True, text=True, check=False)
     services = yaml.safe_load(compose.read_text("utf-8"))["services"]
     mounted = [volume.split(":")[0] for each in services.values() for volume in each.get("volumes", ())]

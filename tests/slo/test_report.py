@@ -9,13 +9,12 @@ from typing import Any, Literal
 
 import pytest
 from markdown_it import MarkdownIt
+from ops.slo import report
 from playwright.sync_api import Browser
 
 from tests.slo import browser
 from tests.slo.history import BUCKET, COUNT, DAY, END, HOSTILE, START, Past, month, recalled
 from tests.slo.specs import availability, document, freshness, latency, objective_of, parsed
-
-from ops.slo import report  # isort: skip - found by tests.slo.specs
 
 pytestmark = pytest.mark.slow
 
@@ -334,15 +333,29 @@ def test_the_page_follows_the_scheme(folder: Path, chromium: Browser) -> None:
         assert seen.page.evaluate(ground) == "rgb(255, 255, 255)"
 
 
-def test_plots_show_the_days(folder: Path, chromium: Browser) -> None:
-    """A bar a day; that of the outage is the highest, and each says what it is."""
+def test_bars_show_the_days(folder: Path, chromium: Browser) -> None:
+    """One each, as high as its share of the axis, which ends at 300 %, and it says what it is."""
     with browser.opened(chromium, folder / "report.html") as seen:
-        bars = seen.page.locator("figure").first.locator(".bar")
+        plot = seen.page.locator("figure svg").first
+        bars = plot.locator(".bar")
         heights = bars.evaluate_all("bars => bars.map(bar => bar.getBoundingClientRect().height)")
+        whole = plot.bounding_box()
 
+        assert whole
         assert len(heights) == 28
-        assert heights.index(max(heights)) == 9
+        assert heights[9] / whole["height"] == pytest.approx(2.845 / 3, abs=0.01)
+        assert sum(heights) / whole["height"] == pytest.approx(3.291 / 3, abs=0.01)
         assert bars.nth(9).text_content() == "15 May: 284.5 % of the budget, 2,438 of 776,806 bad"
+
+
+def test_lines_show_the_rest_of_the_budget_and_the_speed(folder: Path, chromium: Browser) -> None:
+    """The rest ends at -229 % between -300 % and 100 %; the worst hour's 1458 times lie between 0.1 and 10 000."""
+    with browser.opened(chromium, folder / "report.html") as seen:
+        lines = seen.page.locator("#slo-1 ~ figure, #slo-1 ~ .burn").locator("path.line")
+        rest, *speed = (re.findall(r"[\d.]+,([\d.]+)", each.get_attribute("d") or "") for each in lines.all()[:4])
+
+        assert float(rest[-1]) == pytest.approx(100 * (1 - (3 - 2.291) / 4), abs=0.1)
+        assert min(float(y) for part in speed for y in part) == pytest.approx(100 * (1 - 4.164 / 5), abs=0.1)
 
 
 def test_foreign_text_is_text_in_the_page(folder: Path, chromium: Browser) -> None:

@@ -11,12 +11,11 @@ from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
+from ops.slo import prometheus, report
 
 from tests.services import free_port
 from tests.slo.history import COUNT, DAY, END, Past, recalled
 from tests.slo.specs import availability, document, parsed
-
-from ops.slo import prometheus, report  # isort: skip - found by tests.slo.specs
 
 pytestmark = pytest.mark.slow
 

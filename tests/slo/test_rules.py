@@ -10,11 +10,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ops.slo import contract, outputs, rules, windows
 
 from tests.debian import program
 from tests.slo.specs import COUNT, SPECS, availability, document, freshness, latency, parsed, written
-
-from ops.slo import contract, outputs, rules, windows  # isort: skip - found by tests.slo.specs
 
 pytestmark = pytest.mark.slow
 

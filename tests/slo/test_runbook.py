@@ -16,11 +16,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from ops.slo import alerts, contract, rules, runbook, runbook_page
 
 from tests import services
 from tests.slo.specs import SPECS, document, freshness, parsed
-
-from ops.slo import alerts, contract, rules, runbook, runbook_page  # isort: skip - found by tests.slo.specs
 
 TEXTS = services.ROOT / "template/ops/slo/runbook"
 # Series of exporters that the runbook names, as their documentation has them: kube-state-metrics, cAdvisor, kubelet,

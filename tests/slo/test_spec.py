@@ -4,17 +4,16 @@ from typing import Any
 
 import pytest
 import yaml
+from ops.slo.document import DocumentError
 
 from tests.slo.specs import BUCKET, COUNT, SPECS, WINDOW, availability, document, latency, objective_of, parsed
-
-from ops.slo.document import DocumentError  # isort: skip - found by tests.slo.specs
 
 
 def problems(text: str) -> list[str]:
     """What is said of a file that is refused."""
     with pytest.raises(DocumentError) as refused:
         parsed(text)
-    return refused.value.problems
+    return list(refused.value.problems)
 
 
 def changed(*path: Any, to: Any) -> str:

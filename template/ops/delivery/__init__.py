@@ -1,0 +1,1 @@
+"""Checks what is deployed: the rendered Kubernetes manifests. Standard library and PyYAML."""
