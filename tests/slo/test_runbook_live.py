@@ -238,12 +238,17 @@ def test_every_query_is_answered_and_those_about_the_service_with_data(seen: See
     """But for those about what the service was spared, or was too young for."""
     exporters = {re.split("[{ ]", series)[0] for series in EXPORTED}
     queries = [query for query in fences(seen.page, "promql") if not exporters & {one.name for one in selectors(query)}]
-    silent = [query for query in queries if not seen.prometheus.query(query)]
+    answers = {query: seen.prometheus.query(query) for query in queries}
+    silent = [query for query, found in answers.items() if not found]
     spared = re.compile(r"offset 1w|log_records_dropped_total.* > 0|=~\"401\|403\"")
 
     assert len(queries) >= 40
     assert len(silent) == 5
     assert [query for query in silent if not spared.search(query)] == []
+    for query, found in answers.items():
+        named = {name for labels in re.findall(r"by \(([^)]+)\)", query) for name in labels.split(", ")} - {"le"}
+
+        assert not found or named <= {label for each in found for label in each.labels}, query
 
 
 def test_every_metric_is_one_that_the_service_its_rules_or_a_named_exporter_has(seen: Seen) -> None:
