@@ -2,11 +2,49 @@
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests import services
+# Modules are compiled once, as on a user's machine: where this is set, every start of a service or of Copier compiles
+# all its libraries anew, which takes two thirds of the start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+from tests import services  # noqa: E402 - Copier is compiled by this
+from tests.history.lives import History  # noqa: E402
+
+# By the time that they take: the one that begins last would keep one of the workers waiting for the other.
+LONGEST = (
+    "test_update_breakers",
+    "test_update_keepers",
+    "test_update_trouble",
+    "test_projects",
+    "test_update_owners",
+    "test_answers",
+    "test_adopt",
+    "test_make_update",
+    "test_fleet",
+    "test_drain",
+    "test_outlets",
+    "test_platform_team",
+    "test_workers",
+    "test_docs",
+    "test_tracing",
+    "test_boot",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep this order: xdist would begin with the modules that have most tests."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +58,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as it lies in the work tree, in a plain folder."""
     return services.plain_copy(tmp_path_factory.mktemp("template") / "source")
+
+
+@pytest.fixture(scope="session")
+def history(shared: Path) -> History:
+    """Three versions of the template, and renders of them."""
+    return History(shared / "history")
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +86,6 @@ def installed(project: Path, source: Path, owner: Path | None = None, **answers:
             services.render(source, project, service_name=project.name, **answers)
             for file in owner.iterdir() if owner else ():
                 (project / "src" / project.name / file.name).write_bytes(file.read_bytes())
-            services.install(project)
+            (services.sync if owner else services.install)(project)
             (project / ".venv" / "installed").touch()
     return project

@@ -30,7 +30,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from markdown_it import MarkdownIt
 
-from tests.services import ROOT, clean_environment, plain_copy, render
+from tests.services import ROOT, clean_environment, plain_copy, quick, render
 
 pytestmark = pytest.mark.slow
 
@@ -717,7 +717,8 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def started(versions: Path, project: Path, version: str, **answers: str) -> Path:
     """A service of that version, committed."""
     answers.setdefault("service_name", "orders")
-    copier.run_copy(str(versions), project, data=answers, vcs_ref=version, defaults=True, quiet=True)
+    with quick():
+        copier.run_copy(str(versions), project, data=answers, vcs_ref=version, defaults=True, quiet=True)
     git(project, "init", "--quiet")
     commit(project)
     return project
@@ -725,7 +726,9 @@ def started(versions: Path, project: Path, version: str, **answers: str) -> Path
 
 def update(project: Path, version: str, **answers: str) -> dict[str, Any]:
     """`copier update`, and the answers that it stored."""
-    copier.run_update(project, data=answers, vcs_ref=version, defaults=True, overwrite=True, quiet=True, unsafe=False)
+    options: dict[str, Any] = {"defaults": True, "overwrite": True, "quiet": True, "unsafe": False}
+    with quick():
+        copier.run_update(project, data=answers, vcs_ref=version, **options)
     stored: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text("utf-8"))
     return stored
 

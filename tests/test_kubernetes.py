@@ -187,12 +187,13 @@ def test_components_name_what_belongs_to_this_service(made: dict[str, str]) -> N
     assert only(green, "AnalysisTemplate")["metadata"]["name"] == "web-orders"
 
 
-@pytest.mark.parametrize("name", ["a", "no", "y", "null", "a" * 40, "service", "x-service-y"])
+@pytest.mark.parametrize("name", ["a", "no", "true", "null", "a" * 40, "service", "x-service-y"])
 def test_any_name_of_a_service_gives_manifests_that_keep_the_rules(source: Path, tmp_path: Path, name: str) -> None:
     project = services.render(source, tmp_path / "project", service_name=name)
     given = objects(build(project, "production", "blue-green", "external-secret"))
 
     assert check(project).status == 0
     assert only(given, "Rollout")["metadata"]["name"] == name
+    assert only(given, "Rollout")["spec"]["strategy"]["blueGreen"]["activeService"] == name
     assert only(given, "Service", f"{name}-preview")["spec"]["selector"] == {"app.kubernetes.io/name": name}
     assert only(given, "ExternalSecret")["metadata"]["name"] == f"{name}-secrets"

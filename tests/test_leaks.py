@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
@@ -17,7 +18,7 @@ from aiosmtpd.controller import Controller
 
 from tests.conftest import installed
 from tests.otlp import Collector, collecting
-from tests.services import ROOT, TOKEN, Running, free_port, run, serving, until
+from tests.services import NO_TLS, ROOT, TOKEN, Running, free_port, run, serving, until
 from tests.test_outlets import Mailbox, mail
 from tests.test_reporting import Receiver, dsn
 
@@ -58,7 +59,8 @@ class Exits:
     answers: list[str] = field(default_factory=list)
 
     def post(self, path: str, content: str, **headers: str) -> httpx2.Response:
-        answer = httpx2.post(self.service.url + path, content=content.encode(), headers=headers, timeout=10)
+        options: dict[str, Any] = {"headers": headers, "timeout": 10, "verify": NO_TLS}
+        answer = httpx2.post(self.service.url + path, content=content.encode(), **options)
         self.answers.append(f"{answer.headers} {answer.text}")
         return answer
 

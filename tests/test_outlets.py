@@ -23,7 +23,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from tests.services import ROOT, TOKEN, Client, Load, free_port, run, serving, until
+from tests.services import ROOT, TOKEN, Client, Load, Running, free_port, run, serving, until
 from tests.test_docs import consoles, shell
 
 pytestmark = pytest.mark.slow
@@ -183,23 +183,34 @@ def destination(kind: str) -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def timed(port: int, path: str, count: int) -> list[float]:
-    """Seconds of each of `count` requests on one connection."""
+def taken(ports: list[int], path: str, count: int) -> list[list[float]]:
+    """Seconds of `count` requests to each port, by turns: whatever else the machine does disturbs all of them alike."""
 
-    async def send() -> list[float]:
-        took = []
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def send() -> list[list[float]]:
+        connections = [await asyncio.open_connection("127.0.0.1", port) for port in ports]
+        took: list[list[float]] = [[] for _ in ports]
         for _ in range(count):
-            began = time.perf_counter()
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head.lower())
-            await reader.readexactly(int(length[1]) if length else 0)
-            took.append(time.perf_counter() - began)
-        writer.close()
+            for (reader, writer), seconds in zip(connections, took, strict=True):
+                began = time.perf_counter()
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"content-length: (\d+)", head.lower())
+                await reader.readexactly(int(length[1]) if length else 0)
+                seconds.append(time.perf_counter() - began)
+        for _, writer in connections:
+            writer.close()
         return took
 
     return asyncio.run(send())
+
+
+def ratios(plain: Running, burdened: Running) -> tuple[float, float]:
+    """The median and the 99th percentile of a burdened service's requests, over a plain one's: medians of 3 rounds."""
+    rounds = []
+    for _ in range(3):
+        each = [statistics.quantiles(took, n=100) for took in taken([plain.port, burdened.port], ITEM, 500)]
+        rounds.append((each[1][49] / each[0][49], each[1][98] / each[0][98]))
+    return statistics.median(half for half, _ in rounds), statistics.median(last for _, last in rounds)
 
 
 @pytest.mark.parametrize("kind", ["down", "hangs"])
@@ -211,10 +222,7 @@ def test_servers_that_are_down_or_hang_delay_no_request_and_what_they_miss_is_co
             "APP_LOG__CLOSE_SECONDS": "1",
         }
         with serving(probes) as plain, serving(probes, env=sinks) as burdened:
-            rounds = []
-            for _ in range(5):
-                pairs = [statistics.quantiles(timed(each.port, ITEM, 300), n=100)[98] for each in (plain, burdened)]
-                rounds.append(pairs[1] / pairs[0])
+            half, last = ratios(plain, burdened)
             load(burdened.port, ITEM, 12_000)
             load(burdened.port, CRASH, 400)
             memory = Path(f"/proc/{burdened.process.pid}/status").read_text()
@@ -223,7 +231,8 @@ def test_servers_that_are_down_or_hang_delay_no_request_and_what_they_miss_is_co
             status = burdened.stop()
             took = time.monotonic() - began
 
-    assert statistics.median(rounds) < 3, rounds
+    assert half < 1.2
+    assert last < 2
     assert sum(dropped.values()) > 1000
     assert int(re.search(r"VmRSS:\s+(\d+) kB", memory)[1]) < 250_000  # type: ignore[index]
     assert status == 0
@@ -276,23 +285,33 @@ def test_the_queries_of_the_logs_page_name_fields_that_the_lines_have(orders: Pa
     assert logql <= known
 
 
+def of_each(service: Running) -> Iterator[dict[str, Any]]:
+    """The status that each of two workers tells, while the other one is held."""
+    for pid in service.workers().values():
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield service.status()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_the_commands_of_the_logs_page_change_a_level_in_every_worker_and_back(orders: Path) -> None:
     commands = consoles(orders / "docs/logs.md")
     with serving(orders, env={"APP_WORKERS": "2", "APP_SHUTDOWN__DRAIN_SECONDS": "0"}) as service:
-        for command in commands[:2]:
-            done = shell(
-                command.replace(":8000", f":{service.port}") + " --silent --fail-with-body", orders, TOKEN=TOKEN
-            )
-            assert json.loads(done.stdout)["log_levels"]["httpx2"]["level"] == "DEBUG", done.stdout
+
+        def said(number: int) -> Any:
+            options = " --silent --fail-with-body"
+            command = commands[number].replace(":8000", f":{service.port}") + options
+            return json.loads(shell(command, orders, TOKEN=TOKEN).stdout)["log_levels"]
 
         def everywhere(known: bool) -> bool:
-            return all(("httpx2" in service.status().get("log_levels", {})) == known for _ in range(12))
+            return all(("httpx2" in status.get("log_levels", {})) == known for status in of_each(service))
 
+        until(lambda: len(service.workers()) == 2, "two workers")
+        assert said(0)["httpx2"]["level"] == "DEBUG"
         until(lambda: everywhere(True), "both workers")
-        done = shell(
-            commands[2].replace(":8000", f":{service.port}") + " --silent --fail-with-body", orders, TOKEN=TOKEN
-        )
-        assert json.loads(done.stdout) == {"log_levels": {}}
+        assert said(1)["httpx2"]["level"] == "DEBUG"
+        assert said(2) == {}
         until(lambda: everywhere(False), "both workers")
 
 

@@ -8,21 +8,9 @@ import httpx2
 import pytest
 
 from tests import services
-from tests.test_render import LONG, TEXT
+from tests.test_render import FARTHEST
 
 pytestmark = pytest.mark.slow
-FARTHEST = {
-    "service_name": LONG,
-    "package_name": "p" * 40,
-    "description": TEXT,
-    "owner_team": "- yes: no # [team]",
-    "owner_email": "o.r+d_e-r%s@sub-1.example.co.uk",
-    "availability_target": "99.999",
-    "latency_target_ms": "60000",
-    "personal_data": "no",
-    "image_registry": "localhost:5000",
-    "python_version": "3.11",
-}
 
 
 @pytest.fixture(scope="session")

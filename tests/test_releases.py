@@ -11,7 +11,8 @@ import yaml
 from hooks.ownership import ANSWERS, MANIFEST, Manifest, blocks
 
 from tests.release import numbers, release
-from tests.services import ROOT
+from tests.services import ROOT, quick
+from tests.test_render import FARTHEST
 from tests.updates import commit, git, hooks, run
 
 pytestmark = pytest.mark.slow
@@ -19,21 +20,7 @@ pytestmark = pytest.mark.slow
 RELEASES: list[dict[str, Any]] = json.loads((ROOT / "releases.json").read_text("utf-8"))
 VERSIONS = [each["version"] for each in RELEASES]
 NEXT = "v999.0.0"
-ANSWER_SETS: dict[str, dict[str, str]] = {
-    "defaults": {"service_name": "orders"},
-    "edges": {
-        "service_name": "a-service-name-of-just-forty-characters1",
-        "package_name": "p" * 40,
-        "description": """Prices "orders" in 'kroner' & €: {{ 7 * 7 }} ${HOME} \\n # 50 % <b>æøå</b> 😀 | [x](y)""",
-        "owner_team": "- yes: no # [team]",
-        "owner_email": "o.r+d_e-r%s@sub-1.example.co.uk",
-        "availability_target": "99.999",
-        "latency_target_ms": "60000",
-        "personal_data": "no",
-        "image_registry": "localhost:5000",
-        "python_version": "3.11",
-    },
-}
+ANSWER_SETS = {"defaults": {"service_name": "orders"}, "edges": FARTHEST}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +44,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rendered(template: Path, project: Path, version: str, answers: dict[str, str]) -> Path:
     options: dict[str, Any] = {"vcs_ref": version, "data": answers, "defaults": True, "quiet": True, "unsafe": False}
-    copier.run_copy(str(template), project, **options)
+    with quick():
+        copier.run_copy(str(template), project, **options)
     git(project, "init", "--quiet")
     commit(project, version)
     return project
@@ -76,7 +64,8 @@ def updated(
     folder = tmp_path_factory.mktemp("updated")
     project = rendered(template, folder / "old", version, answers)
     options: dict[str, Any] = {"skip_answered": True, "overwrite": True, "defaults": True, "quiet": True}
-    copier.run_update(project, **options, unsafe=False)
+    with quick():
+        copier.run_update(project, **options, unsafe=False)
     return project, rendered(template, folder / "new", NEXT, answers), answers
 
 

@@ -28,6 +28,18 @@ ANSWERS: dict[str, list[Any]] = {
     "image_registry": ["registry.example.org/services", "localhost:5000", "ghcr.io/a/b-c/d__e"],
     "python_version": ["3.11", "3.12", "3.13"],
 }
+FARTHEST: dict[str, str] = {
+    "service_name": LONG,
+    "package_name": "p" * 40,
+    "description": TEXT,
+    "owner_team": "- yes: no # [team]",
+    "owner_email": "o.r+d_e-r%s@sub-1.example.co.uk",
+    "availability_target": "99.999",
+    "latency_target_ms": "60000",
+    "personal_data": "no",
+    "image_registry": "localhost:5000",
+    "python_version": "3.11",
+}
 SETS = [
     {name: value for name, value in zip(ANSWERS, row, strict=True) if value is not None}
     for row in AllPairs(list(ANSWERS.values()))

@@ -34,11 +34,6 @@ PLAIN = SERVICES[1::5]
 FIGURES: dict[str, dict[int, int]] = {"make update": {}, "plain": {}, "plain, lost": {}}
 
 
-@pytest.fixture(scope="module")
-def history(shared: Path) -> History:
-    return History(shared / "history")
-
-
 class Updated:
     """A service after `make update`, and its report."""
 

@@ -33,11 +33,6 @@ FEW = (3, 14)
 CONFLICTS: dict[str, list[int]] = {}  # by path, of each service
 
 
-@pytest.fixture(scope="module")
-def history(shared: Path) -> History:
-    return History(shared / "history")
-
-
 @pytest.fixture(scope="module", params=SERVICES, ids=lambda number: f"service-{number:02}")
 def worked_on(request: pytest.FixtureRequest, history: History, tmp_path_factory: pytest.TempPathFactory) -> Service:
     """A service whose owner has kept to the rule for a year, as it was before any update."""

@@ -37,11 +37,6 @@ CHANGING = [number for number in SERVICES if any(piece.__name__ == "answers_chan
 BUSIEST = sorted(SERVICES, key=lambda number: -len(drawn(number)))[:1]
 
 
-@pytest.fixture(scope="module")
-def history(shared: Path) -> History:
-    return History(shared / "history")
-
-
 def expected_lines(service: Service) -> dict[str, str]:
     """The owner's lines of the shared files, with the answers that were changed in place of the old ones."""
     lines = owners_lines(service.before)

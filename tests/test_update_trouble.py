@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -350,15 +351,39 @@ def killed(command: list[str], cwd: Path, seconds: float) -> None:
     process = subprocess.Popen(
         command, cwd=cwd, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    time.sleep(seconds)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.2, 2.2, 3.4, 4.6])
-def test_make_update_killed_at_any_time_can_be_run_again(service: Path, updated: Path, seconds: float) -> None:
-    killed([sys.executable, "-m", "ops.hooks", "update"], service, seconds)
+MAKE_UPDATE = [sys.executable, "-B", "-m", "ops.hooks", "update"]
+COPIER = [sys.executable, "-m", "copier"]
+UPDATE = [*COPIER, "update", "--quiet", "--defaults", "--skip-answered"]
+COPY = [*COPIER, "copy", "--quiet", "--defaults", "--overwrite", "--data=service_name=orders", f"--vcs-ref={FIRST}"]
+
+
+@pytest.fixture(scope="module")
+def lengths(template: Path, newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Seconds that the commands take when nobody kills them."""
+    folder, took = tmp_path_factory.mktemp("lengths"), {}
+    commands = {"make update": MAKE_UPDATE, "update": UPDATE, "copy": [*COPY, str(template), "."]}
+    for name, command in commands.items():
+        if name != "copy":
+            shutil.copytree(newborn, folder / name)
+        (folder / name).mkdir(exist_ok=True)
+        began = time.monotonic()
+        killed(command, folder / name, 60)
+        took[name] = time.monotonic() - began
+    return took
+
+
+@pytest.mark.parametrize("share", [0.06, 0.25, 0.45, 0.7, 0.95])
+def test_make_update_killed_at_any_time_can_be_run_again(
+    service: Path, updated: Path, lengths: dict[str, float], share: float
+) -> None:
+    killed(MAKE_UPDATE, service, share * lengths["make update"])
 
     done = hooks(service, "update")
 
@@ -368,28 +393,26 @@ def test_make_update_killed_at_any_time_can_be_run_again(service: Path, updated:
     assert tree(service) == tree(updated)
 
 
-@pytest.mark.parametrize("seconds", [0.6, 1.2, 2.0])
+@pytest.mark.parametrize("share", [0.25, 0.55, 0.9])
 def test_copier_update_killed_at_any_time_is_taken_back_with_git_and_run_again(
-    service: Path, updated: Path, seconds: float
+    service: Path, updated: Path, lengths: dict[str, float], share: float
 ) -> None:
-    update = [sys.executable, "-m", "copier", "update", "--quiet", "--defaults", "--skip-answered"]
-    killed(update, service, seconds)
+    killed(UPDATE, service, share * lengths["update"])
 
     (service / ".git/index.lock").unlink(missing_ok=True)
     git(service, "reset", "--quiet", "--hard")
     git(service, "clean", "-fdq")
-    run(*update, cwd=service)
+    run(*UPDATE, cwd=service)
     hooks(service, "migrate", check=True)
     assert tree(service) == tree(updated)
 
 
-@pytest.mark.parametrize("seconds", [0.5, 0.9, 1.3])
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
 def test_copier_copy_killed_at_any_time_is_completed_by_the_same_command(
-    template: Path, newborn: Path, tmp_path: Path, seconds: float
+    template: Path, newborn: Path, lengths: dict[str, float], tmp_path: Path, share: float
 ) -> None:
-    options = ["--quiet", "--defaults", "--overwrite", "--vcs-ref", FIRST, "--data", "service_name=orders"]
-    copy = [sys.executable, "-m", "copier", "copy", *options, str(template), str(tmp_path / "orders")]
-    killed(copy, tmp_path, seconds)
+    copy = [*COPY, str(template), str(tmp_path / "orders")]
+    killed(copy, tmp_path, share * lengths["copy"])
 
     run(*copy, cwd=tmp_path)
     assert tree(tmp_path / "orders") == tree(newborn)

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.services import ROOT, clean_environment
+import copier
+
+from tests.services import ROOT, clean_environment, quick
 
 FIRST, SECOND = "v1.0.0", "v1.1.0"
 _PARTS = ("copier.yml", "CHANGELOG.md", "template", "includes", "hooks", "tests/manifest.py")
@@ -81,9 +83,8 @@ def two_releases(folder: Path) -> Path:
 def born(template: Path, project: Path, version: str = FIRST, source: str | None = None, **answers: str) -> Path:
     """A service of that version, committed."""
     given = {"service_name": "orders", **answers}
-    data = [option for name, value in given.items() for option in ("--data", f"{name}={value}")]
-    options = ["--quiet", "--defaults", "--vcs-ref", version, *data]
-    run(sys.executable, "-m", "copier", "copy", *options, source or str(template), str(project), cwd=project.parent)
+    with quick():
+        copier.run_copy(source or str(template), project, data=given, vcs_ref=version, defaults=True, quiet=True)
     git(project, "init", "--quiet")
     commit(project, "born")
     return project
@@ -92,7 +93,7 @@ def born(template: Path, project: Path, version: str = FIRST, source: str | None
 def hooks(project: Path, *arguments: str, check: bool = False, **variables: str) -> "subprocess.CompletedProcess[str]":
     """The command behind `make update` and its like, with this session's Copier and uv."""
     uv = str(Path(sys.executable).with_name("uv"))
-    return run(sys.executable, "-m", "ops.hooks", *arguments, cwd=project, check=check, UV=uv, **variables)
+    return run(sys.executable, "-B", "-m", "ops.hooks", *arguments, cwd=project, check=check, UV=uv, **variables)
 
 
 def tree(project: Path) -> dict[str, bytes]:

@@ -11,7 +11,6 @@ docs/performance.md. Needs Copier and uv, and about three minutes.
 import argparse
 import json
 import os
-import random
 import re
 import resource
 import shutil
@@ -25,13 +24,10 @@ from typing import Any
 
 import copier
 import jinja2
-from rendering import PACKAGE, ROOT, copy_of_the_template
+from ratios import Row, ratio, table, visited, write
+from rendering import PACKAGE, copy_of_the_template
 
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- rendering: begin -->", "<!-- rendering: end -->"
 GOAL = 1.5
-
-Row = tuple[str, str, str, str]  # what, goal, measured, spread over the rounds
 
 
 class Bench:
@@ -160,16 +156,7 @@ def _commit(folder: Path, tag: str = "") -> None:
 
 def measure(bench: Bench, rounds: int) -> dict[str, list[float]]:
     """CPU seconds of each visit in each round; one round before, for nothing: files come into the page cache."""
-    visits = bench.visits()
-    found: dict[str, list[float]] = {name: [] for name in visits}
-    for number in range(rounds + 1):
-        print(f"\rround {number} of {rounds} ", end="", file=sys.stderr, flush=True)
-        for name in random.sample(list(visits), len(visits)):
-            seconds = visits[name]()
-            if number:
-                found[name].append(seconds)
-    print("\r", end="", file=sys.stderr)
-    return found
+    return {name: seconds[1:] for name, seconds in visited(bench.visits(), rounds + 1).items()}
 
 
 def where(bench: Bench, start: float) -> dict[str, dict[str, float]]:
@@ -227,34 +214,30 @@ def rows(bench: Bench, found: dict[str, list[float]]) -> list[Row]:
         for name in ("copier", "cookiecutter")
     }
     return [
-        _ratio(
+        ratio(
             f"a render of {files} files from git, over cookiecutter",
+            GOAL,
             found["copier, git"],
             found["cookiecutter, git"],
-            GOAL,
         ),
-        _ratio("the same from a folder", found["copier, folder"], found["cookiecutter, folder"], GOAL),
-        _ratio("the same from a folder, without the start of Python", work["copier"], work["cookiecutter"]),
-        _ratio(
-            "the start alone: Copier's imports, over cookiecutter's", found["start copier"], found["start cookiecutter"]
+        ratio("the same from a folder", GOAL, found["copier, folder"], found["cookiecutter, folder"]),
+        ratio("the same from a folder, without the start of Python", None, work["copier"], work["cookiecutter"]),
+        ratio(
+            "the start alone: Copier's imports, over cookiecutter's",
+            None,
+            found["start copier"],
+            found["start cookiecutter"],
         ),
-        _ratio("an update, over a render from git", found["update"], found["copier, git"]),
-        _ratio("an update, over cookiecutter's render from git", found["update"], found["cookiecutter, git"]),
+        ratio("an update, over a render from git", None, found["update"], found["copier, git"]),
+        ratio("an update, over cookiecutter's render from git", None, found["update"], found["cookiecutter, git"]),
     ]
 
 
-def _ratio(title: str, mine: Sequence[float], other: Sequence[float], goal: float = 0) -> Row:
-    ratios = [one / another for one, another in zip(mine, other, strict=True)]
-    middle = median(ratios)
-    mark = ("", " ✓", " ✗")[bool(goal) + (goal > 0 and round(middle, 2) > goal)]
-    return title, f"≤ {goal:.2f}" if goal else "", f"{middle:.2f}{mark}", f"{min(ratios):.2f} – {max(ratios):.2f}"
-
-
-def table(found: Sequence[Row], told: dict[str, dict[str, float]]) -> str:
+def page(found: Sequence[Row], told: dict[str, dict[str, float]]) -> str:
     """The results as Markdown."""
-    text = "| | goal | measured | spread |\n|---|---|---|---|\n"
-    text += "".join(f"| {' | '.join(row)} |\n" for row in found)
-    text += "\n| share of | imports | processes | Jinja compilations | the rest |\n|---|---|---|---|---|\n"
+    text = (
+        table(found) + "\n| share of | imports | processes | Jinja compilations | the rest |\n|---|---|---|---|---|\n"
+    )
     for name, each in told.items():
         whole = each["all"] + each["start"]
         parts = [each["start"], each["in processes"], each["in compilations"]]
@@ -262,19 +245,6 @@ def table(found: Sequence[Row], told: dict[str, dict[str, float]]) -> str:
         notes = ["", f", {each['processes']:.0f} of them", f", {each['compilations']:.0f} of them", ""]
         text += f"| {name} | " + " | ".join(f"{s / whole:.0%}{n}" for s, n in zip(shares, notes, strict=True)) + " |\n"
     return text
-
-
-def write(page: Path, text: str) -> None:
-    """Put the table between the page's two markers.
-
-    Raises:
-        ValueError: the page does not have them.
-    """
-    before, begin, rest = page.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no place for the results: {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", "utf-8")
 
 
 def main() -> int:
@@ -294,11 +264,11 @@ def main() -> int:
     bench = Bench(given.cache)
     bench.same_files()
     found = measure(bench, 3 if given.quick else given.rounds)
-    text = table(rows(bench, found), where(bench, median(found["start copier"])))
+    text = page(rows(bench, found), where(bench, median(found["start copier"])))
     print(text)
     print({name: round(median(each), 2) for name, each in found.items()}, "CPU seconds", file=sys.stderr)
     if given.write:
-        write(PAGE, text)
+        write("rendering", text)
     return 0
 
 

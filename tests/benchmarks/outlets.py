@@ -15,7 +15,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import rendering
-from service import WARM_UP_REQUESTS, Bench, _cpu_of, _get, _ratio, table
+from ratios import ratio, table, visited
+from service import WARM_UP_REQUESTS, Bench, cpu_of, get
 from tracing import _started, prepared
 
 
@@ -54,18 +55,18 @@ def measure(bench: Bench, rounds: int, seconds: float) -> str:
         }
         servers = {name: stack.enter_context(_started(bench, env)) for name, env in kinds.items()}
         for server in servers.values():
-            _get(server, WARM_UP_REQUESTS)
+            get(server, WARM_UP_REQUESTS)
         began = time.perf_counter()
-        _get(servers["off"], WARM_UP_REQUESTS)
+        get(servers["off"], WARM_UP_REQUESTS)
         count = int(WARM_UP_REQUESTS * seconds / (time.perf_counter() - began))
-        found = bench._visit({name: _cpu_of(server, _get, count) for name, server in servers.items()}, rounds)
+        found = visited({name: cpu_of(server, get, count) for name, server in servers.items()}, rounds)
     return table(
         [
-            _ratio("CPU of a GET, its line to syslog over TCP, too, over without", None, found, "tcp", "off"),
-            _ratio("the same over UDP", None, found, "udp", "off"),
-            _ratio("the same, nobody listens", None, found, "down", "off"),
-            _ratio("mail about errors is on, and there are none", None, found, "mail", "off"),
-            _ratio("noise: without, over without", None, found, "off again", "off"),
+            ratio("CPU of a GET, its line to syslog over TCP, too, over without", None, found["tcp"], found["off"]),
+            ratio("the same over UDP", None, found["udp"], found["off"]),
+            ratio("the same, nobody listens", None, found["down"], found["off"]),
+            ratio("mail about errors is on, and there are none", None, found["mail"], found["off"]),
+            ratio("noise: without, over without", None, found["off again"], found["off"]),
         ]
     )
 

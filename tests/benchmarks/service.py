@@ -8,30 +8,26 @@ Copier, about four minutes, and one and a half with --quick.
 """
 
 import argparse
-import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from statistics import median
 
 from processes import Server, free_port, started
-from rendering import ROOT, prepare
+from ratios import Row, mark, ratio, table, visited, write
+from rendering import prepare
 from scraping import scrape
 from wide import ROUTES
 
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 GET = "/v1/vat-rates/DK"
 POST = "/v1/quotes"
 ORDER = '{"country":"DK","lines":[{"quantity":2,"unit_price":"9.95"}]}'
 CONNECTIONS = 4
 WARM_UP_REQUESTS = 1_500
 WIDE_WORKERS = 8
-
-Row = tuple[str, str, str, str]  # what, goal, measured, spread over the rounds
 
 
 class Bench:
@@ -66,20 +62,27 @@ class Bench:
         with ExitStack() as stack:
             servers = {name: stack.enter_context(start) for name, start in starts.items()}
             for server in servers.values():
-                _get(server, WARM_UP_REQUESTS)
+                get(server, WARM_UP_REQUESTS)
                 _post(server, WARM_UP_REQUESTS)
             began = time.perf_counter()
-            _get(servers["bare"], WARM_UP_REQUESTS)
+            get(servers["bare"], WARM_UP_REQUESTS)
             count = int(WARM_UP_REQUESTS * self.seconds / (time.perf_counter() - began))
-            visits = {name: _cpu_of(server, _get, count) for name, server in servers.items()}
-            visits |= {f"{name} POST": _cpu_of(servers[name], _post, count) for name in ("service", "bare")}
-            found = self._visit(visits, self.rounds)
-        yield _ratio("CPU of a GET, over bare FastAPI and uvicorn without access log", 1.0, found, "service", "bare")
-        yield _ratio(
-            "CPU of a POST that writes a log line of its own, over bare", None, found, "service POST", "bare POST"
+            visits = {name: cpu_of(server, get, count) for name, server in servers.items()}
+            visits |= {f"{name} POST": cpu_of(servers[name], _post, count) for name in ("service", "bare")}
+            found = visited(visits, self.rounds)
+        yield ratio(
+            "CPU of a GET, over bare FastAPI and uvicorn without access log", 1.0, found["service"], found["bare"]
         )
-        yield _ratio("CPU of a GET, over `uvicorn app:app` with its access log", 0.7, found, "service", "logging")
-        yield _ratio("CPU of a GET, three workers, over `uvicorn --workers 3`", 1.05, found, "service 3", "bare 3")
+        yield ratio(
+            "CPU of a POST that writes a log line of its own, over bare",
+            None,
+            found["service POST"],
+            found["bare POST"],
+        )
+        yield ratio("CPU of a GET, over `uvicorn app:app` with its access log", 0.7, found["service"], found["logging"])
+        yield ratio(
+            "CPU of a GET, three workers, over `uvicorn --workers 3`", 1.05, found["service 3"], found["bare 3"]
+        )
 
     def start_and_memory(self) -> Iterable[Row]:
         """Time from exec to the first 200, and memory once the server has worked."""
@@ -93,18 +96,20 @@ class Bench:
 
         def visit(name: str) -> float:
             with starts[name]() as server:
-                _get(server, WARM_UP_REQUESTS)
+                get(server, WARM_UP_REQUESTS)
                 memory[name].append(float(server.pss_bytes()))
                 return server.seconds_to_first_answer
 
         for name in starts:  # once for nothing: files come into the page cache
             visit(name)
             memory[name].clear()
-        times = self._visit({name: lambda name=name: visit(name) for name in starts}, self.rounds // 2 or 1)  # type: ignore[misc]
-        yield _ratio("memory (PSS) of a worker, over bare", 1.05, memory, "service", "bare")
-        yield _ratio("memory (PSS) of four workers, over `uvicorn --workers 4`", 0.6, memory, "service 4", "bare 4")
-        yield _ratio("time to the first 200, over bare", 1.03, times, "service", "bare")
-        yield _ratio("time to the first 200, four workers, over as many", 0.35, times, "service 4", "bare 4")
+        times = visited({name: lambda name=name: visit(name) for name in starts}, self.rounds // 2 or 1)  # type: ignore[misc]
+        yield ratio("memory (PSS) of a worker, over bare", 1.05, memory["service"], memory["bare"])
+        yield ratio(
+            "memory (PSS) of four workers, over `uvicorn --workers 4`", 0.6, memory["service 4"], memory["bare 4"]
+        )
+        yield ratio("time to the first 200, over bare", 1.03, times["service"], times["bare"])
+        yield ratio("time to the first 200, four workers, over as many", 0.35, times["service 4"], times["bare 4"])
 
     def scrape(self, deaths: int) -> Iterable[Row]:
         """A scrape of many series from many workers, after many of them were killed."""
@@ -114,16 +119,16 @@ class Bench:
                 found = scrape(server, Path(metrics), deaths)
         milliseconds, fewest, most = median(found.milliseconds), min(found.milliseconds), max(found.milliseconds)
         title = f"a scrape: {ROUTES} label sets, {WIDE_WORKERS} workers, after {deaths} of them were killed"
-        yield title, "≤ 25 ms", f"{milliseconds:.0f} ms {_mark(milliseconds <= 25)}", f"{fewest:.0f} – {most:.0f}"
+        yield title, "≤ 25 ms", f"{milliseconds:.0f} ms {mark(milliseconds <= 25)}", f"{fewest:.0f} – {most:.0f}"
         kept = f"{found.slots} in {found.files} files, {found.mebibytes:.0f} MiB"
         yield (
             "the same: slots of shared memory kept",
             str(WIDE_WORKERS),
-            f"{kept} {_mark(found.slots <= WIDE_WORKERS)}",
+            f"{kept} {mark(found.slots <= WIDE_WORKERS)}",
             "",
         )
         counted = f"{found.sent - found.counted} of {found.sent}"
-        yield "the same: requests answered and not counted", "0", f"{counted} {_mark(found.counted == found.sent)}", ""
+        yield "the same: requests answered and not counted", "0", f"{counted} {mark(found.counted == found.sent)}", ""
 
     def _start(self, *command: str, path: str = GET, metrics: str = "") -> AbstractContextManager[Server]:
         port = free_port()
@@ -131,17 +136,8 @@ class Bench:
         program = str(self.folder / command[0])
         return started([program, *command[1:], "--port", str(port)], port, path, self.folder, env)
 
-    def _visit(self, visits: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-        found: dict[str, list[float]] = {name: [] for name in visits}
-        for number in range(rounds):
-            print(f"\rround {number + 1} of {rounds} ", end="", file=sys.stderr, flush=True)
-            for name in random.sample(list(visits), len(visits)):
-                found[name].append(visits[name]())
-        print("\r", end="", file=sys.stderr)
-        return found
 
-
-def _get(server: Server, count: int) -> None:
+def get(server: Server, count: int) -> None:
     server.load(GET, count, connections=CONNECTIONS)
 
 
@@ -149,43 +145,13 @@ def _post(server: Server, count: int) -> None:
     server.load(POST, count, method="POST", body=ORDER, connections=CONNECTIONS)
 
 
-def _cpu_of(server: Server, load: Callable[[Server, int], None], count: int) -> Callable[[], float]:
+def cpu_of(server: Server, load: Callable[[Server, int], None], count: int) -> Callable[[], float]:
     def visit() -> float:
         before = server.cpu_seconds()
         load(server, count)
         return (server.cpu_seconds() - before) / count
 
     return visit
-
-
-def _ratio(title: str, goal: float | None, found: dict[str, list[float]], name: str, to: str) -> Row:
-    ratios = [mine / other for mine, other in zip(found[name], found[to], strict=True)]
-    middle = median(ratios)
-    measured = f"{middle:.2f}" if goal is None else f"{middle:.2f} {_mark(round(middle, 2) <= goal)}"
-    return title, "" if goal is None else f"≤ {goal:.2f}", measured, f"{min(ratios):.2f} – {max(ratios):.2f}"
-
-
-def _mark(reached: bool) -> str:
-    return "✓" if reached else "✗"
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The results as a Markdown table."""
-    head = "| | goal | measured | spread |\n|---|---|---|---|\n"
-    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-def write(page: Path, text: str) -> None:
-    """Put the table between the page's two markers.
-
-    Raises:
-        ValueError: the page does not have them.
-    """
-    before, begin, rest = page.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no place for the results: {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", "utf-8")
 
 
 def main() -> int:
@@ -204,7 +170,7 @@ def main() -> int:
     rows = [*bench.cpu(), *bench.start_and_memory(), *bench.scrape(40 if given.quick else 200)]
     print(table(rows))
     if given.write:
-        write(PAGE, table(rows))
+        write("results", table(rows))
     return 0
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import rendering
 from processes import Server, free_port, started
-from service import GET, WARM_UP_REQUESTS, Bench, _cpu_of, _get, _ratio, table
+from ratios import ratio, table, visited
+from service import GET, WARM_UP_REQUESTS, Bench, cpu_of, get
 
 PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 GOAL = 1.5
@@ -81,19 +82,21 @@ def measure(bench: Bench, before: Bench | None, collector: int, rounds: int, sec
     with ExitStack() as stack:
         servers = {name: stack.enter_context(_started(of, env)) for name, (of, env) in kinds.items()}
         for server in servers.values():
-            _get(server, WARM_UP_REQUESTS)
+            get(server, WARM_UP_REQUESTS)
         began = time.perf_counter()
-        _get(servers["off"], WARM_UP_REQUESTS)
+        get(servers["off"], WARM_UP_REQUESTS)
         count = int(WARM_UP_REQUESTS * seconds / (time.perf_counter() - began))
-        found = bench._visit({name: _cpu_of(server, _get, count) for name, server in servers.items()}, rounds)
+        found = visited({name: cpu_of(server, get, count) for name, server in servers.items()}, rounds)
     rows = [
-        _ratio("CPU of a GET, every request traced, over without", GOAL, found, "all", "off"),
-        _ratio("the same, a tenth of the requests", None, found, "tenth", "off"),
-        _ratio("the same, none of them (`always_off`)", None, found, "none", "off"),
-        _ratio("noise: without, over without", None, found, "off again", "off"),
+        ratio("CPU of a GET, every request traced, over without", GOAL, found["all"], found["off"]),
+        ratio("the same, a tenth of the requests", None, found["tenth"], found["off"]),
+        ratio("the same, none of them (`always_off`)", None, found["none"], found["off"]),
+        ratio("noise: without, over without", None, found["off again"], found["off"]),
     ]
     if before is not None:
-        rows.append(_ratio("CPU of a GET without traces, over the other work tree's", None, found, "off", "before"))
+        rows.append(
+            ratio("CPU of a GET without traces, over the other work tree's", None, found["off"], found["before"])
+        )
     print({name: f"{min(values) * 1e6:.0f} µs" for name, values in found.items()})
     return table(rows)
 

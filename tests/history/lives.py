@@ -4,31 +4,26 @@ import ast
 import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import copier
 import yaml
 from hooks.check import conflicted
 from hooks.ownership import ANSWERS, ASIDE, blocks, ours
-from jinja2.sandbox import SandboxedEnvironment as Environment
 
 from tests.history import versions
 from tests.history.owners import Owner, work
 from tests.history.versions import VERSIONS, git
-from tests.services import clean_environment
+from tests.services import clean_environment, quick, temporary
 from tests.test_render import LONG, TEXT
 
 SERVICES = range(30)
@@ -42,38 +37,6 @@ BIRTHS: tuple[dict[str, str], ...] = (
     {"service_name": "till", "package_name": "north_till", "latency_target_ms": "150"},
     {"service_name": "logging", "owner_team": "Équipe « Commandes »: 'n° 1'"},
 )
-
-
-@contextmanager
-def temporary() -> Iterator[str]:
-    """A folder for temporary files: in memory if there is room, which saves a tenth of the time."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
-    with tempfile.TemporaryDirectory(prefix="history-", dir=memory if roomy else None) as folder:
-        yield folder
-
-
-_compiled: dict[tuple[object, ...], Any] = {}
-_compile: Callable[..., Any] = Environment.compile
-
-
-def _compile_once(self: Environment, source: Any, name: Any = None, filename: Any = None, *options: Any) -> Any:
-    """What Jinja compiles is the same for the same text and environment."""
-    syntax = (self.keep_trailing_newline, self.trim_blocks, self.lstrip_blocks, self.undefined, *self.extensions)
-    key = (source, name, filename, options, type(self), syntax)
-    if not isinstance(source, str):
-        return _compile(self, source, name, filename, *options)
-    if key not in _compiled:
-        _compiled[key] = _compile(self, source, name, filename, *options)
-    return _compiled[key]
-
-
-@contextmanager
-def quick() -> Iterator[None]:
-    """Copier in this process, in two thirds of the time: a hundred updates render the same few hundred texts."""
-    compiling = mock.patch.object(Environment, "compile", _compile_once)
-    with temporary() as folder, compiling, mock.patch.object(tempfile, "tempdir", folder):
-        yield
 
 
 class History:

@@ -101,6 +101,22 @@ def test_each_day_is_that_counted_by_hand(made: dict[str, Any], past: Past, numb
     assert [each["total"] for each in found["days"]] == pytest.approx([total for _, total in days], rel=1e-9)
 
 
+def test_it_begins_in_plain_words(folder: Path) -> None:
+    """What was missed, what it cost, and what to look at."""
+    lines = (folder / "report.markdown").read_text("utf-8").splitlines()
+
+    assert "**orders met 1 of 2 objectives and missed availability, as far as there are data.**" in lines
+    assert (
+        "- availability was missed in the 99.0 % of the window that has data: 99.9670 % of requests were good, 99.99 % "
+        "should be. 2,821 of 8,572,265 were bad. That is 329.1 % of the error budget, as much as a full outage of "
+        "13 minutes (4.0 minutes may be spent)."
+    ) in lines
+    assert "- availability: 86 % of the bad requests fell on 15 May, 93 % on POST /v1/orders." in lines
+    assert [line for line in lines if "came on" in line] == [
+        "- Version 1.5.0 came on 15 May 14:00: availability was 99.99 % before and 81.62 % after it."
+    ]
+
+
 def test_the_ratio_is_weighted_by_requests(made: dict[str, Any]) -> None:
     """Requests were slowest on a day that had few: the average of the days' averages is twice as bad."""
     found = made["objectives"][1]
@@ -272,6 +288,43 @@ def test_averages_are_weighted_as_the_rules_do(tmp_path: Path) -> None:
         found = reported(tmp_path, url, "--window=2d", spec=spec)["objectives"][0]
 
     assert 1 - found["reached"] == pytest.approx(0.5 / 25, rel=0.02)
+
+
+@pytest.mark.parametrize(("more", "shown"), [(0, "met | 99.9 % | 99.900 %"), (1, "missed | 99.9 % | 99.899 %")])
+def test_one_bad_event_too_many_is_one_too_many(tmp_path: Path, more: int, shown: str) -> None:
+    """Of 1 440 000 events 1440 may be bad; no figure is rounded to look better."""
+    past = Past()
+    past.record("availability", END - DAY, END, 1, 0)
+    for minute in range(1441):
+        at = END - DAY + minute * 60
+        past.add(COUNT, at, minute * 999 - more * (minute == 1440), job="orders", http_response_status_code="200")
+        past.add(COUNT, at, minute + more * (minute == 1440), job="orders", **FAILED)
+    with recalled(past, tmp_path / "prometheus") as url:
+        reported(tmp_path, url, "--window=1d", spec=parsed(document(availability())))
+
+    assert f"| availability | {shown} |" in (tmp_path / "report.markdown").read_text("utf-8")
+
+
+def test_a_route_takes_part_in_each_sum_of_a_query(tmp_path: Path) -> None:
+    """Of two sums of bad events one route has only the first, the other only the second."""
+    past = Past()
+    past.record("busy", END - DAY, END, 1, 0)
+    for minute in range(1441):
+        for route, status, number in (("/a", "200", 9), ("/a", "500", 1), ("/b", "200", 7), ("/b", "429", 3)):
+            labels = {"http_request_method": "GET", "http_route": route, "http_response_status_code": status}
+            past.add(COUNT, END - DAY + minute * 60, minute * number, job="orders", **labels)
+    each = [
+        f'sum(rate({COUNT}{{job="orders"{only}}}[{{{{.window}}}}]))'
+        for only in (',http_response_status_code="500"', ',http_response_status_code="429"', "")
+    ]
+    spec = parsed(document(objective_of("busy", 70, f"{each[0]} + {each[1]} # sum(x)", each[2])))
+    with recalled(past, tmp_path / "prometheus") as url:
+        routes = reported(tmp_path, url, "--window=1d", spec=spec)["objectives"][0]["routes"]
+
+    assert [(route["route"], round(route["bad"]), round(route["total"])) for route in routes] == [
+        ("/b", 4320, 14400),
+        ("/a", 1440, 14400),
+    ]
 
 
 def test_an_objective_without_traffic_is_not_judged(tmp_path: Path) -> None:

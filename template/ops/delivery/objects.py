@@ -38,6 +38,18 @@ def at(value: Any, *keys: str | int) -> Any:
     return value
 
 
+def mapping(value: Any, *keys: str | int) -> Object:
+    """The mapping that lies there, or an empty one."""
+    found = at(value, *keys)
+    return found if isinstance(found, dict) else {}
+
+
+def texts(value: Any, *keys: str | int) -> list[str]:
+    """The texts in the list that lies there."""
+    found = at(value, *keys)
+    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+
+
 def each(value: Any, *keys: str | int) -> list[Object]:
     """The mappings in the list that lies there."""
     found = at(value, *keys)
@@ -46,8 +58,7 @@ def each(value: Any, *keys: str | int) -> list[Object]:
 
 def pod(workload: Object) -> Object:
     """The specification of a workload's pods."""
-    found = at(workload, "spec", "template", "spec")
-    return found if isinstance(found, dict) else {}
+    return mapping(workload, "spec", "template", "spec")
 
 
 def containers(workload: Object) -> list[Object]:
@@ -62,8 +73,7 @@ def main_container(workload: Object) -> Object:
 
 def selects(selector: Any, workload: Object) -> bool:
     """Whether a selector's matchLabels select the pods of a workload; an empty one selects all."""
-    wanted = at(selector, "matchLabels") or {}
-    labels = at(workload, "spec", "template", "metadata", "labels") or {}
+    wanted, labels = mapping(selector, "matchLabels"), mapping(workload, "spec", "template", "metadata", "labels")
     return (
         isinstance(selector, dict)
         and not selector.get("matchExpressions")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .objects import WORKLOADS, Environment, Object, at, containers, each, main_container, pod, title
+from .objects import WORKLOADS, Environment, Object, at, containers, each, main_container, mapping, pod, texts, title
 
 _PROBES: Final = {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
 # What stopping takes, each with its default in the service's settings.
@@ -69,7 +69,7 @@ def _setting(name: str, container: Object, environment: Environment) -> Any:
     """A setting of the container: from `env`, else from a ConfigMap; the last one wins, as in Kubernetes."""
     found = None
     for source in each(container, "envFrom"):
-        values = at(environment.find("ConfigMap", at(source, "configMapRef", "name")), "data") or {}
+        values = mapping(environment.find("ConfigMap", at(source, "configMapRef", "name")), "data")
         found = values.get(name, found)
     for variable in each(container, "env"):
         if variable.get("name") == name:
@@ -107,7 +107,7 @@ def _hardened(workload: Object, _: Environment) -> Iterator[str]:
 
 def _restrictions(spec: Object, container: Object) -> Iterator[tuple[str, bool]]:
     """Kubernetes' Pod Security level `restricted`, and a root that is read-only."""
-    own, all_ = container.get("securityContext") or {}, spec.get("securityContext") or {}
+    own, all_ = mapping(container, "securityContext"), mapping(spec, "securityContext")
     seccomp = at(own, "seccompProfile", "type") or at(all_, "seccompProfile", "type")
     yield "runAsNonRoot: true", own.get("runAsNonRoot", all_.get("runAsNonRoot")) is True
     yield "runAsUser other than 0", own.get("runAsUser", all_.get("runAsUser")) not in (None, 0)
@@ -118,7 +118,7 @@ def _restrictions(spec: Object, container: Object) -> Iterator[tuple[str, bool]]
 
 
 def _no_capabilities(context: Object) -> bool:
-    dropped, added = at(context, "capabilities", "drop") or [], at(context, "capabilities", "add") or []
+    dropped, added = texts(context, "capabilities", "drop"), texts(context, "capabilities", "add")
     return "ALL" in dropped and not set(added) - {"NET_BIND_SERVICE"}
 
 

@@ -1,10 +1,10 @@
-"""Rules for what lies around the pods: who reaches them, whom they reach, how many there are, where secrets come from."""
+"""Rules for what lies around the pods: who reaches them, how many there are, where their secrets come from."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from .objects import WORKLOADS, Environment, Object, at, each, selects, title
+from .objects import WORKLOADS, Environment, Object, at, each, selects, texts, title
 
 OPERATIONAL: Final = ("/livez", "/readyz", "/status", "/metrics", "/version")
 PRODUCTION: Final = "production"
@@ -75,7 +75,7 @@ def _network(environment: Environment) -> Iterator[str]:
     for workload in environment.of(*WORKLOADS):
         policies = [one for one in environment.of("NetworkPolicy") if selects(at(one, "spec", "podSelector"), workload)]
         for kind in ("Ingress", "Egress"):
-            if not any(kind in (at(one, "spec", "policyTypes") or []) for one in policies):
+            if not any(kind in (texts(one, "spec", "policyTypes")) for one in policies):
                 yield f"{title(workload)}: no NetworkPolicy of type {kind} selects its pods: everything is allowed"
     for policy in environment.of("NetworkPolicy"):
         for rules, peers in (("ingress", "from"), ("egress", "to")):
@@ -86,11 +86,11 @@ def _network(environment: Environment) -> Iterator[str]:
 
 
 def _certificates(environment: Environment) -> Iterator[str]:
-    names = {name for one in environment.of("Certificate") for name in at(one, "spec", "dnsNames") or []}
+    names = {name for one in environment.of("Certificate") for name in texts(one, "spec", "dnsNames")}
     if not any(environment.of("Certificate")):
         return
     for route in environment.of("HTTPRoute"):
-        for host in at(route, "spec", "hostnames") or []:
+        for host in texts(route, "spec", "hostnames"):
             if host not in names and f"*.{host.partition('.')[2]}" not in names:
                 yield f"{title(route)}: no Certificate has the host name {host} in its dnsNames"
 

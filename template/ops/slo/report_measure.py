@@ -78,7 +78,8 @@ class _Counters:
     source: str = "counters"
 
     def bad(self, span: str) -> str:
-        return f"({self.objective.error.over(span)}) or 0 * ({self.objective.total.over(span)})"
+        # On lines of their own: a query may end with a comment.
+        return f"(\n{self.objective.error.over(span)}\n) or 0 * (\n{self.objective.total.over(span)}\n)"
 
     def total(self, span: str) -> str:
         return self.objective.total.over(span)

@@ -73,7 +73,7 @@ def _grouped(text: str, fill: str | None) -> str:
         if found == ")":
             depth -= 1
             if depth == opened:
-                made.append(text[place : token.end()] + (f" or 0 * ({fill}))" if fill else ")"))
+                made.append(text[place : token.end()] + (f" or 0 * (\n{fill}\n))" if fill else ")"))
                 place, opened = token.end(), None
         elif found.endswith("(") and not found.startswith(("'", '"', "`", "#")):
             if found != "(" and opened is None:

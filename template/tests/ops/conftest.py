@@ -20,8 +20,8 @@ def untouched_logging() -> Iterator[None]:
     yield
     sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     for name, each in list(loggers.items()):
-        if isinstance(each, logging.Logger):
-            each.setLevel(levels.get(name, logging.NOTSET))
+        if isinstance(each, logging.Logger) and each.level != (level := levels.get(name, logging.NOTSET)):
+            each.setLevel(level)  # only where it differs: each call empties the caches of all loggers
 
 
 @pytest.fixture

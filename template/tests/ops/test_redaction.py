@@ -188,22 +188,21 @@ def leaks(secret: str, redacted: str) -> list[str]:
     return [part for part in sorted(parts) if part in redacted and part not in ("PRIVAT", "example", "[redac")]
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("value", VALUES)
-def test_what_says_itself_what_it_is_comes_out_of_no_place(value: str, place: str) -> None:
-    redacted = redactor.value(PLACES[place](VALUES[value]))
+def test_what_says_itself_what_it_is_comes_out_of_no_place(value: str) -> None:
+    secret = VALUES[value].removeprefix("Basic ").removeprefix("Bearer ")
+    redacted = {place: shown(redactor.value(put(VALUES[value]))) for place, put in PLACES.items()}
 
-    assert leaks(VALUES[value].removeprefix("Basic ").removeprefix("Bearer "), shown(redacted)) == []
-    assert "[redacted:" in shown(redacted)
+    assert {place: found for place, text in redacted.items() if (found := leaks(secret, text))} == {}
+    assert [place for place, text in redacted.items() if "[redacted:" not in text] == []
 
 
-@pytest.mark.parametrize("place", NAMED_PLACES)
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NAMED.items() for value in values])
-def test_what_stands_under_a_name_comes_out_of_no_place(name: str, value: str, place: str) -> None:
-    redacted = redactor.value(NAMED_PLACES[place](name, value))
+def test_what_stands_under_a_name_comes_out_of_no_place(name: str, value: str) -> None:
+    redacted = {place: shown(redactor.value(put(name, value))) for place, put in NAMED_PLACES.items()}
 
-    assert leaks(value, shown(redacted)) == []
-    assert "[redacted:" in shown(redacted)
+    assert {place: found for place, text in redacted.items() if (found := leaks(value, text))} == {}
+    assert [place for place, text in redacted.items() if "[redacted:" not in text] == []
 
 
 @pytest.mark.parametrize(
@@ -332,16 +331,20 @@ github_token authtoken passphrase otp national_id passport_number
 """.split()  # noqa: SIM905
 
 
-@pytest.mark.parametrize("name", SHOWN_NAMES)
-def test_an_ordinary_name_hides_nothing(name: str) -> None:
-    assert redactor.value({name: "a value-1 of its own"}) == {name: "a value-1 of its own"}
-    assert redactor.text(f"done {name}=value-1x") == f"done {name}=value-1x"
+def test_an_ordinary_name_hides_nothing() -> None:
+    mappings = [{name: "a value-1 of its own"} for name in SHOWN_NAMES]
+    texts = [f"done {name}=value-1x" for name in SHOWN_NAMES]
+
+    assert [given for given in mappings if redactor.value(given) != given] == []
+    assert [given for given in texts if redactor.text(given) != given] == []
 
 
-@pytest.mark.parametrize("name", HIDDEN_NAMES)
-def test_a_sensitive_name_hides_its_value_in_any_spelling(name: str) -> None:
-    assert "value-1x" not in str(redactor.value({name: "value-1x"}))
-    assert "value-1x" not in redactor.text(f"done {name}=value-1x")
+def test_a_sensitive_name_hides_its_value_in_any_spelling() -> None:
+    mappings = {name: str(redactor.value({name: "value-1x"})) for name in HIDDEN_NAMES}
+    texts = {name: redactor.text(f"done {name}=value-1x") for name in HIDDEN_NAMES}
+
+    assert [name for name, text in mappings.items() if "value-1x" in text] == []
+    assert [name for name, text in texts.items() if "value-1x" in text] == []
 
 
 LINES = r"""
@@ -460,9 +463,8 @@ def made_up(number: int) -> str:
     return f"{some.choice(['order', 'span', 'at', 'batch', 'etag'])} {first()} took={second()} ms"
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_an_ordinary_line_stays_as_it_is(line: str) -> None:
-    assert redactor.text(line) == line
+def test_an_ordinary_line_stays_as_it_is() -> None:
+    assert [(line, text) for line in LINES if (text := redactor.text(line)) != line] == []
 
 
 def test_thousands_of_made_up_ordinary_lines_stay_as_they_are() -> None:
@@ -699,20 +701,20 @@ def test_a_very_large_value_is_cut() -> None:
     assert "[too many]" in redactor.value(["x" * 60_000 + str(number) for number in range(10)])
 
 
-@pytest.mark.parametrize("shift", range(-60, 8, 4))
 @pytest.mark.parametrize(
     "secret",
     ["password='hunter2hunter2hunter2'", "kari.nordmann@example.com", JWT, PEM, '{"token": "9Jq8aV2xT7plmN0z"}'],
     ids=lambda secret: secret[:9],
 )
-def test_a_long_text_is_cut_beside_a_secret_never_in_it(secret: str, shift: int) -> None:
+def test_a_long_text_is_cut_beside_a_secret_never_in_it(secret: str) -> None:
     limit = ops.redaction.MAX_TEXT - 64
-    redacted = redactor.text("x " * ((limit + shift) // 2) + secret + " y" * 40_000)
+    for shift in range(-60, 8, 4):
+        redacted = redactor.text("x " * ((limit + shift) // 2) + secret + " y" * 40_000)
 
-    assert len(redacted) <= ops.redaction.MAX_TEXT
-    assert redacted.startswith("x x x")
-    assert [part for part in ("hunter2", "nordmann", "eyJhb", "MIIE", "9Jq8") if part in redacted] == []
-    assert redactor.text(redacted) == redacted
+        assert len(redacted) <= ops.redaction.MAX_TEXT, shift
+        assert redacted.startswith("x x x"), shift
+        assert [part for part in ("hunter2", "nordmann", "eyJhb", "MIIE", "9Jq8") if part in redacted] == [], shift
+        assert redactor.text(redacted) == redacted, shift
 
 
 def test_a_long_stack_trace_keeps_its_end() -> None:
@@ -793,36 +795,32 @@ ADVERSARIAL = {
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_twice_the_text_costs_about_twice_the_time(name: str) -> None:
-    """A quadratic search would take four times as long; the floor is for busy machines."""
+    """A quadratic search would take four times as long. The processor's time is what counts: others use it, too."""
     own = Redactor(max_text=10**6)
 
-    def best(text: str) -> float:
-        times = []
-        for _ in range(2):
-            began = time.perf_counter()
-            own._text(text)
-            times.append(time.perf_counter() - began)
-        return min(times)
+    def taken(text: str) -> float:
+        began = time.thread_time()
+        own._text(text)
+        return time.thread_time() - began
 
     text = ADVERSARIAL[name]
-    assert best(text) < max(0.3, 3.2 * best(text[:30_000]))
+    assert taken(text) < 0.3 or taken(text) < max(0.3, 3.2 * min(taken(text[:30_000]), taken(text[:30_000])))
 
 
 @pytest.mark.parametrize("name", ["letters", "a@", "password='", "groups", "jwts", "brackets", "dots", "%40", "%40s"])
 def test_a_megabyte_costs_no_more_than_what_is_kept_of_it(name: str) -> None:
     text = ADVERSARIAL[name] * 17
-    began = time.perf_counter()
+    began = time.thread_time()
     redacted = redactor.text(text)
 
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3
     assert len(redacted) <= ops.redaction.MAX_TEXT
 
 
-@pytest.mark.parametrize("name", ADVERSARIAL)
-def test_redacting_again_changes_nothing_of_hostile_texts(name: str) -> None:
-    redacted = redactor.text(ADVERSARIAL[name][:3_000])
+def test_redacting_again_changes_nothing_of_hostile_texts() -> None:
+    redacted = {name: redactor.text(text[:3_000]) for name, text in ADVERSARIAL.items()}
 
-    assert redactor.text(redacted) == redacted
+    assert [name for name, text in redacted.items() if redactor.text(text) != text] == []
 
 
 @pytest.mark.parametrize("seed", range(40))
