@@ -80,7 +80,8 @@ class Container:
         done("kill", "--signal", name, self.name)
 
     def wait(self) -> int:
-        """The exit status, once it has ended."""
+        """The exit status, once it has ended; waits up to 30 s."""
+        until(lambda: not self.running, "the end", 30)
         return int(done("wait", self.name))
 
     def stop(self) -> tuple[int, float]:

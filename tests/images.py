@@ -45,11 +45,12 @@ def committed(project: Path, message: str) -> str:
 
 @dataclass(frozen=True)
 class Release:
-    """A committed state of a service, and its image."""
+    """A committed state of a service, its image, and what was said while that was made."""
 
     project: Path
     image: str
     commit: str
+    output: str = ""
 
 
 def released(project: Path, version: str, *variables: str, flags: tuple[str, ...] = ()) -> Release:
@@ -57,7 +58,7 @@ def released(project: Path, version: str, *variables: str, flags: tuple[str, ...
     commit = committed(project, version)
     made = make_image(project, f"VERSION={version}", *variables, flags=flags or build_flags())
     assert made.status == 0, made.stdout[-3000:] + made.stderr[-3000:]
-    return Release(project, made.stdout.splitlines()[-1].split()[0], commit)
+    return Release(project, made.stdout.splitlines()[-1].split()[0], commit, made.stdout + made.stderr)
 
 
 def first_release(orders: Path, shared: Path) -> Release:

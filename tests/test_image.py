@@ -231,6 +231,8 @@ def test_a_change_of_the_source_leaves_all_layers_of_dependencies_as_they_are(re
     pairs = zip(layers(release.image), layers(after.image), strict=True)
     assert answer == {"country": "NO", "percent": 26}
     assert [old == new for old, new in pairs] == [True, True, True, False, False]
+    assert "+ orders==1.2.4" in after.output
+    assert "+ fastapi==" not in after.output, "dependencies were installed again"
     assert seconds < 60
 
 

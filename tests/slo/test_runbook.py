@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 from ops.slo import alerts, contract, rules, runbook, runbook_page
 
 from tests import services
+from tests.debian import program
 from tests.slo.specs import SPECS, document, freshness, parsed
 
 TEXTS = services.ROOT / "template/ops/slo/runbook"
@@ -33,6 +34,8 @@ EXPORTED = {
     f"kube_pod_container_status_restarts_total{{{CONTAINER}}}": "0+1x600",
     f'kube_pod_container_status_waiting_reason{{{CONTAINER}, reason="ImagePullBackOff"}}': "1x600",
     f'kube_pod_info{{{POD}, node="n1", host_ip="10.0.0.1"}}': "1x600",
+    'kube_resourcequota{namespace="n", resource="limits.memory", type="used", resourcequota="q"}': "9x600",
+    'kube_resourcequota{namespace="n", resource="limits.memory", type="hard", resourcequota="q"}': "10x600",
     f'container_cpu_cfs_periods_total{{{CONTAINER}, id="/a"}}': "0+600x600",
     f'container_cpu_cfs_throttled_periods_total{{{CONTAINER}, id="/a"}}': "0+300x600",
     f'container_cpu_usage_seconds_total{{{CONTAINER}, cpu="total"}}': "0+60x600",
@@ -94,6 +97,22 @@ LINES += [
 ]
 
 
+# What kubectl asks the server for, by its command and what that is given.
+RESOURCES = {"hpa": "horizontalpodautoscalers", "pvc": "persistentvolumeclaims", "secret": "secrets", "job": "jobs"}
+RESOURCES |= {"pod": "pods", "deployment": "deployments"}
+ASKED = {
+    "exec": [("pods/exec", "create")],
+    "port-forward": [("pods/portforward", "create")],
+    "debug": [("pods/ephemeralcontainers", "patch")],
+    "drain": [("pods/eviction", "create"), ("nodes", "patch")],
+    "cordon": [("nodes", "patch")],
+    "uncordon": [("nodes", "patch")],
+    "scale": [("deployments/scale", "patch")],
+    "apply": [("secrets", "patch")],
+    "argo": [("rollouts", "patch")],
+}
+
+
 @pytest.fixture(scope="module")
 def project(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh render."""
@@ -141,6 +160,19 @@ def selectors(query: str) -> Iterator[Any]:
     for node in found:
         if isinstance(node, promql.MatrixSelector | promql.VectorSelector):
             yield getattr(node, "vector_selector", node)
+
+
+def needed(command: str) -> set[tuple[str, str]]:
+    """Which resources and verbs a kubectl command needs."""
+    verb, first, *rest = [word.strip('"') for word in command.split()]
+    if verb in ASKED:
+        return set(ASKED[verb])
+    if verb in ("rollout", "set"):
+        return {("deployments", "get" if first in ("status", "history") or "--list" in rest else "patch")}
+    if verb == "logs":
+        return {("pods/log", "get")} | ({("jobs", "get")} if first.startswith("job/") else set())
+    named = [RESOURCES.get(each, each) for each in first.split("/")[0].split(",")]
+    return {(each, "get" if verb == "describe" else verb) for each in named}
 
 
 def test_the_seed_has_help_for_every_alert_and_nothing_else(project: Path, page: str) -> None:
@@ -408,7 +440,7 @@ def test_every_setting_verb_and_folder_that_it_names_is_there(project: Path, pag
     assert {name for name in variables if f"`{name}`" not in reference} == set()
     assert "limits.concurrent_requests" in keys
     assert {name for name in keys if f"`{name}`" not in reference} == set()
-    assert {verb for each in verbs for verb in each.split()} == {"slo", "slo-test", "slo-report", "silence"}
+    assert {verb for each in verbs for verb in each.split()} == {"slo", "slo-test", "slo-report", "silence", "smoke"}
     targets = re.findall(r"^([a-z-]+):", (project / "ops/Makefile").read_text("utf-8"), re.MULTILINE)
     assert {verb for each in verbs for verb in each.split()} <= set(targets)
 
@@ -425,6 +457,44 @@ def test_every_command_is_sound_shell(page: str, tmp_path: Path) -> None:
 
     assert done.stdout == ""
     assert done.returncode == 0
+
+
+def test_the_production_teams_role_is_enough_or_somebody_is_named_who_may(project: Path, page: str) -> None:
+    roles = list(yaml.safe_load_all((project / "ops/kubernetes/base/roles.yaml").read_text("utf-8")))
+    may = {
+        (resource, verb)
+        for role in roles
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    whom = set(re.findall(r"^\| \*\*(.+?)\*\* \|", page, re.MULTILINE)) - {"Service"}
+    before, lacking, denied = "", [], 0
+    for token in MarkdownIt().parse(page):
+        text = token.content if token.type in ("inline", "fence") else ""
+        before = text if token.type == "inline" else before
+        commands = re.findall(r'kubectl (?:-n "\$NAMESPACE" )?((?:[a-z]+-?)+ \S+[^\n|`]*)', text)
+        forbidden = [each for each in commands if needed(each) - may]
+        denied += len(forbidden)
+        if not whom & set(re.findall(r"\*\*(.+?)\*\*", before)):
+            lacking += forbidden
+
+    assert {("horizontalpodautoscalers", "patch"), ("pods", "delete"), ("deployments", "patch")} <= may
+    assert denied > 10
+    assert lacking == []
+
+
+def test_what_it_calls_things_is_what_the_manifests_call_them(project: Path, page: str) -> None:
+    build: list[str | Path] = [program("kustomize", "kustomize"), "build", "deploy/production"]
+    built = subprocess.run(build, cwd=project, capture_output=True, text=True, check=True).stdout
+    found = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(built)}
+    deployment = found["Deployment", "orders"]
+    pod = deployment["spec"]["template"]
+
+    assert {("HorizontalPodAutoscaler", "orders"), ("Role", "orders-operator")} <= set(found)
+    assert f"export NAMESPACE={deployment['metadata']['namespace']}\n" in page
+    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "orders"
+    assert pod["spec"]["containers"][0]["ports"] == [{"containerPort": 8000, "name": "http"}]
 
 
 def test_every_query_about_the_service_asks_for_its_job_alone(page: str) -> None:

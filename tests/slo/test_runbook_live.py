@@ -50,6 +50,7 @@ SAYS = {
     'NEW=$(python3 -c "import secrets; print(secrets.token_urlsafe(32))")': "",
     'echo "$NEW"': "",
     "printf 'sha256:%s\\n' \"$(printf %s \"$NEW\" | sha256sum | cut -d ' ' -f 1)\"": "sha256:",
+    'make smoke URL="$URL"': "passed",
     'make slo-report PROMETHEUS="$PROMETHEUS"': "slo-report.md",
     'make silence ALERTMANAGER="$ALERTMANAGER" MINUTES=20': "-",
 }

@@ -43,8 +43,8 @@ def render(report: Report) -> str:
 
 
 def text(raw: str) -> str:
-    """Foreign text as HTML."""
-    return escape(shown.clean(raw))
+    """Foreign text as HTML; a figure and its percent sign stay on one line."""
+    return escape(shown.clean(raw)).replace(" %", "&nbsp;%")
 
 
 def listed(lines: list[str]) -> str:
