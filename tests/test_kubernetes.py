@@ -2,6 +2,8 @@
 
 import copy
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tests.kubernetes.manifests import (
     ENVIRONMENTS,
     build,
     check,
+    kustomize,
     objects,
     only,
     operators,
@@ -23,6 +26,9 @@ from tests.kubernetes.manifests import (
     refused_by_operators,
     tool,
 )
+from tests.slo.specs import SPECS, parsed, written
+
+from ops.slo import outputs  # isort: skip - found by tests.slo.specs
 
 pytestmark = pytest.mark.slow
 VERSIONS = ("1.35", "1.36", "1.37")
@@ -197,3 +203,65 @@ def test_any_name_of_a_service_gives_manifests_that_keep_the_rules(source: Path,
     assert only(given, "Rollout")["spec"]["strategy"]["blueGreen"]["activeService"] == name
     assert only(given, "Service", f"{name}-preview")["spec"]["selector"] == {"app.kubernetes.io/name": name}
     assert only(given, "ExternalSecret")["metadata"]["name"] == f"{name}-secrets"
+
+
+def test_what_make_slo_derives_can_be_deployed_with_it(project: Path, tmp_path: Path) -> None:
+    service = Path(shutil.copytree(project, tmp_path / "orders"))
+    written(service, outputs.made(parsed(SPECS["seed"].replace("orders", "web-orders")), "orders"))
+    added = kustomize(service / "deploy/common", "edit", "add", "resource", "../../monitoring")
+    given = objects(build(service, "production"))
+    pods = only(given, "Deployment")["spec"]["template"]
+    monitor = only(given, "PodMonitor")["spec"]
+
+    assert added.status == 0, added.stderr
+    assert monitor["selector"]["matchLabels"] == pods["metadata"]["labels"]
+    assert monitor["podMetricsEndpoints"][0]["port"] == pods["spec"]["containers"][0]["ports"][0]["name"] == "http"
+    assert only(given, "PrometheusRule")["metadata"]["namespace"] == "web-orders-production"
+    assert check(service).status == 0
+
+
+@pytest.mark.parametrize(
+    ("failing", "expected"), [(3, [50.0]), (0, [0.0]), (None, [])], ids=["five percent", "none", "no requests"]
+)
+def test_a_rollout_is_judged_by_the_records_of_the_objectives(
+    made: dict[str, str], tmp_path: Path, failing: int | None, expected: list[float]
+) -> None:
+    """An error budget of 0.1 % is used 50 times too fast when 5 % fail; without requests nothing is judged."""
+    seed = SPECS["seed"].replace("orders", "web-orders")
+    written(tmp_path, outputs.made(parsed(seed), "orders"))
+    spec = only(objects(made["production-canary"]), "AnalysisTemplate")["spec"]
+    given = {each["name"]: each.get("value", "web-orders") for each in spec["args"]}
+    query = spec["metrics"][0]["provider"]["prometheus"]["query"]
+    for name, value in given.items():
+        query = query.replace("{{args." + name + "}}", value)
+    count, bucket = (f'http_server_request_duration_seconds_{each}{{job="web-orders"' for each in ("count", "bucket"))
+    series = {f'{count},http_response_status_code="200"}}': 57, f'{count},http_response_status_code="503"}}': failing}
+    series[f'{bucket},http_response_status_code="200",le="0.3"}}'] = 57
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": name, "values": f"0+{rate}x30"} for name, rate in series.items() if failing is not None
+        ],
+        "promql_expr_test": [
+            {"expr": query, "eval_time": "20m", "exp_samples": [{"labels": "{}", "value": each} for each in expected]}
+        ],
+    }
+    rules = [str(path) for path in sorted((tmp_path / "monitoring/prometheus/rules").glob("*.yaml"))]
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": rules, "tests": [test]}), "utf-8")
+    done = subprocess.run(["promtool", "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert "{{" not in query
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_manifest_for_nais_asks_the_same_routes_and_grants_time_to_stop(project: Path) -> None:
+    text = (project / "deploy/nais/app.yaml").read_text("utf-8")
+    given = yaml.safe_load(text.replace("{{ image }}", "image").replace("{{ ingress }}", "https://orders.example.org"))
+    spec = given["spec"]
+
+    assert given["metadata"]["name"] == "web-orders"
+    assert [spec[each]["path"] for each in ("startup", "liveness", "readiness")] == ["/livez", "/livez", "/readyz"]
+    assert spec["ingresses"] == ["https://orders.example.org/v1"]
+    assert spec["terminationGracePeriodSeconds"] > 5 + 5 + 20 + 3
+    assert spec["filesFrom"] == [{"secret": "web-orders-secrets", "mountPath": "/run/secrets/app"}]
+    assert spec["replicas"]["min"] >= 2

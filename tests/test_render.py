@@ -91,10 +91,10 @@ def test_nothing_of_the_templates_syntax_is_left(rendered: tuple[Path, dict[str,
         if ROOT.joinpath("template", *("{{ package_name }}" if part == package else part for part in parts)).is_file():
             continue  # copied as it is: what it holds of `{{` is Prometheus' own
         text = unescaped(path) if path.suffix == ".md" else path.read_text("utf-8")
+        text = re.sub(r"\{\{ (image|ingress) \}\}", "", text)  # NAIS's own
         for value in sorted(answers.values(), key=lambda value: -len(str(value))):
             text = text.replace(str(value), "").replace(json.dumps(value, ensure_ascii=False), "")
         text = re.sub(r"\$\{\{.*?\}\}", "", text)  # GitHub's own expressions
-        text = text.replace("{{ image }}", "")  # what NAIS fills in
         assert not re.search(r"\{\{ |\{%|\{#|\.jinja\b|copier__|_copier_", text), path
         assert not path.name.endswith(".jinja")
         assert "{{" not in str(path)

@@ -182,7 +182,7 @@ def test_the_management_commands_do_what_they_are_for(orders: Path, yesterday: s
     assert [line for line, text in zip(lines, said, strict=True) if SAYS[line] not in text] == []
     assert re.fullmatch(r"sha256:[0-9a-f]{64}\n", said[15])
     assert {one["name"]: one["value"] for one in silences[0]} == {"service": "orders", "muted_by_deployment": "true"}
-    assert [each[:15].lower() for each in reports] == ["# orders: servic", "<!doctype html>"]
+    assert [each.splitlines()[0] for each in reports] == ["# orders: service level objectives", "<!DOCTYPE html>"]
 
 
 def test_a_new_token_is_one_that_the_service_takes(orders: Path) -> None:
