@@ -75,6 +75,7 @@ BROKEN: dict[str, tuple[str, Path_, Any, str]] = {
         {"preStop": {"exec": {"command": ["sleep", "1"]}}},
         "how long preStop takes can't be told: use lifecycle.preStop.sleep.seconds",
     ),
+    "endless drain": ("ConfigMap", ("data", "APP_SHUTDOWN__DRAIN_SECONDS"), "nan", GRACE + "nan"),
     "no number": (
         "ConfigMap",
         ("data", "APP_SHUTDOWN__DRAIN_SECONDS"),

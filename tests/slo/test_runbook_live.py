@@ -14,12 +14,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from ops.slo import alerts, rules, text
 
 from tests.conftest import installed
 from tests.debian import program
 from tests.services import TOKEN, Running, clean_environment, serving, until
 from tests.slo.history import DAY, Past, Writer, recalled
 from tests.slo.prometheus import Prometheus, alertmanager, prometheus
+from tests.slo.specs import parsed
 from tests.slo.test_runbook import EXPORTED, fences, selectors
 
 pytestmark = pytest.mark.slow
@@ -101,9 +103,13 @@ def watched(shared: Path, source: Path) -> Path:
 def seen(watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """A service that fails, times out, blocks and loses a worker, watched for some seconds."""
     folder = tmp_path_factory.mktemp("seen")
-    rules = {file.name: file.read_text("utf-8") for file in (watched / "monitoring/prometheus/rules").iterdir()}
-    limit = {"APP_LIMITS__REQUEST_SECONDS": "1"}
-    with prometheus(folder, {"watched": []}, rules) as server, serving(watched, "--workers", "2", env=limit) as service:
+    known = parsed((watched / "slo.yaml").read_text("utf-8"))
+    groups = [*(group for each in known.objectives for group in rules.groups(known, each)), alerts.group(known)]
+    limit, files = (
+        {"APP_LIMITS__REQUEST_SECONDS": "1", "APP_BUILD__COMMIT": "c" * 40},
+        {"rules.yaml": text.dump({"groups": groups})},
+    )
+    with prometheus(folder, {"watched": []}, files) as server, serving(watched, "--workers", "2", env=limit) as service:
         server.scrape("watched", [f"127.0.0.1:{service.port}"])
         with calling(service, "orders/1", "checkout", "search?seconds=5", "block", "ask"):
             until(lambda: server.query('http_server_active_requests{job="watched"}'), "a scrape", 20)
@@ -113,6 +119,7 @@ def seen(watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
             until(lambda: server.query('increase(log_errors_total{job="watched"}[1m]) > 0'), "errors", 20)
         exported = set(re.findall(r"^# TYPE (\S+) ", service.get("/metrics").text, re.MULTILINE))
         exported |= set(server.label_values("__name__", '{job="watched"}'))
+        service.stop()
         (folder / "log").write_bytes(b"".join(service.lines))
         yield Seen(page(watched), folder / "log", server, exported)
 
@@ -182,7 +189,7 @@ def test_the_management_commands_do_what_they_are_for(orders: Path, yesterday: s
     assert [line for line, text in zip(lines, said, strict=True) if SAYS[line] not in text] == []
     assert re.fullmatch(r"sha256:[0-9a-f]{64}\n", said[15])
     assert {one["name"]: one["value"] for one in silences[0]} == {"service": "orders", "muted_by_deployment": "true"}
-    assert [each.splitlines()[0] for each in reports] == ["# orders: service level objectives", "<!DOCTYPE html>"]
+    assert [each.splitlines()[0] for each in reports] == ["# orders: service level objectives", "<!doctype html>"]
 
 
 def test_a_new_token_is_one_that_the_service_takes(orders: Path) -> None:
@@ -226,11 +233,11 @@ def test_every_search_of_the_log_finds_what_it_is_for(seen: Seen, tmp_path: Path
     found = {line: bash(prelude + line, tmp_path, **FOUND, REQUEST_ID=request[1]).stdout for line in piped}
     together = "".join(found.values())
 
-    assert len(found) == 9
+    assert len(found) == 10
     assert [line for line, text in found.items() if not text.strip()] == []
-    assert '"event":"unhandled exception"' in together
-    assert '"event":"request timed out"' in together
-    assert '"event":"dependency check changed"' in together
+    for event in ("unhandled exception", "request timed out", "dependency check changed", "service started", "draining"):
+        assert f'"event":"{event}"' in together
+        assert event in "".join(piped) + seen.page.replace(".", "`").partition("\n## Commands\n")[0]
     assert "was sent SIGKILL! Perhaps out of memory?" in together
     assert re.search(r"^[0-9.]+ /v1/search [0-9a-f]{32}$", together, re.MULTILINE)
 

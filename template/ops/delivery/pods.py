@@ -57,7 +57,7 @@ def _grace(workload: Object, environment: Environment) -> Iterator[str]:
             return
         parts["preStop"] = seconds
     grace = pod(workload).get("terminationGracePeriodSeconds", _GRACE)
-    if not isinstance(grace, int) or grace <= sum(parts.values()):
+    if not (isinstance(grace, int) and grace > sum(parts.values())):  # so that NaN is not enough, either
         told = " + ".join(f"{name} {value:g}" for name, value in parts.items())
         yield (
             f"terminationGracePeriodSeconds is {grace}, and must be more than {sum(parts.values()):g} ({told}): "
