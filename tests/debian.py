@@ -1,4 +1,4 @@
-"""Programs from another Debian release than this machine's, unpacked into a cache and not installed."""
+"""Programs that a Debian machine's own release has too old or not at all, unpacked into a cache and not installed."""
 
 import fcntl
 import os
@@ -9,15 +9,18 @@ import tempfile
 from pathlib import Path
 
 SUITE = "trixie"
+_OLDEST = {"prometheus-alertmanager": (0, 26), "kustomize": (5, 0)}
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "shipshape" / SUITE
 
 
 def program(package: str, name: str) -> Path:
-    """The program `name` of a package of Debian's release `trixie`, fetched once from this machine's own mirror.
+    """This machine's own program, if it is new enough; else that of Debian's `trixie`, fetched once from its mirror.
 
     Raises:
         AssertionError: it can't be had; the text says why.
     """
+    if (installed := shutil.which(name)) and _version(installed) >= _OLDEST.get(package, (0,)):
+        return Path(installed)
     folder = _CACHE / package
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -53,6 +56,15 @@ def _unpack(package: str, folder: Path) -> None:
             assert done.returncode == 0, f"{package}: {done.stderr.strip()}"
         archive = next(work.glob(f"{package}_*.deb"))
         subprocess.run(["dpkg-deb", "--extract", archive, folder], check=True)
+
+
+def _version(program: str) -> tuple[int, ...]:
+    """Major and minor version that a program tells; nothing if it tells none."""
+    for argument in ("--version", "version"):
+        done = subprocess.run([program, argument], capture_output=True, text=True, check=False, timeout=20)
+        if done.returncode == 0 and (found := re.search(r"(\d+)\.(\d+)", done.stdout + done.stderr)):
+            return int(found[1]), int(found[2])
+    return ()
 
 
 def _mirror() -> str:

@@ -76,7 +76,7 @@ class RefusedError(Exception):
 class Deployment:
     """Two containers of one release behind a proxy that has a third place, where the next one starts."""
 
-    def __init__(self, proxy: Proxy, ready_seconds: float = 5) -> None:
+    def __init__(self, proxy: Proxy, ready_seconds: float = 4) -> None:
         self.proxy, self.ready_seconds = proxy, ready_seconds
         self.containers: list[Container] = []
         self.statuses: list[int] = []
@@ -94,8 +94,12 @@ class Deployment:
                 self.statuses.append(old.stop()[0])
                 old.remove()
 
+    def free_place(self) -> int:
+        """The place where the next container starts."""
+        return next(place for place in self.proxy.places if place not in [each.port for each in self.containers])
+
     def _add(self, image: str, env: Mapping[str, str] | None) -> None:
-        free = next(place for place in self.proxy.places if place not in [each.port for each in self.containers])
+        free = self.free_place()
         until(lambda: not self.proxy.told(free, "status").startswith("UP"), "the proxy's notice of an empty place")
         new = start(image, port=free, env={"APP_SHUTDOWN__DRAIN_SECONDS": "2", **(env or {})})
         try:

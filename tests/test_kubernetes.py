@@ -191,6 +191,7 @@ def test_components_name_what_belongs_to_this_service(made: dict[str, str]) -> N
         [{"templateName": "web-orders"}]
     ] * 2
     assert (switch["activeService"], switch["previewService"]) == ("web-orders", "web-orders-preview")
+    assert only(green, "AnalysisTemplate") == only(canary, "AnalysisTemplate")
     assert only(green, "AnalysisTemplate")["metadata"]["name"] == "web-orders"
 
 

@@ -1,8 +1,8 @@
 """Releases replace each other behind a real proxy, and nobody notices: real images, real containers, real traffic."""
 
 import subprocess
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -45,35 +45,70 @@ def unready(old: Release, tmp_path_factory: pytest.TempPathFactory) -> Release:
     return images.released(project, "1.3.1")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def deployed(old: Release) -> Iterator[Deployment]:
-    """Two containers of the old release behind HAProxy."""
+    """Two containers of the old release behind HAProxy; each test leaves two of them there."""
     with deployment() as running:
         running.roll_out(old.image)
         yield running
 
 
-def test_a_rolling_replacement_fails_no_request_forward_and_back(
-    deployed: Deployment, old: Release, new: Release
-) -> None:
-    with Traffic(deployed.proxy.port, PATH) as forward:
-        deployed.roll_out(new.image)
-    with Traffic(deployed.proxy.port, PATH) as after:
-        time.sleep(0.5)
-    with Traffic(deployed.proxy.port, PATH) as back:
-        deployed.roll_out(old.image)
+@dataclass(frozen=True)
+class Episode:
+    """A bad release and its rollback: traffic on the way forward, in between, and back; what smoke tests said."""
 
-    assert (forward.failures, after.failures, back.failures) == ([], [], [])
-    assert min(forward.answers[OLD], forward.answers[NEW], back.answers[OLD], back.answers[NEW]) > 100
-    assert set(after.answers) == {NEW}
-    assert deployed.statuses == [0, 0, 0, 0]
+    forward: Traffic
+    between: Traffic
+    back: Traffic
+    failed: list[Ended]
+    passed: list[Ended]
+    statuses: list[int]
+
+
+@pytest.fixture(scope="module")
+def episode(deployed: Deployment, orders: Path, old: Release, new: Release) -> Episode:
+    proxy = deployed.proxy.port
+    with Traffic(proxy, PATH) as forward:
+        deployed.roll_out(new.image)
+    with Traffic(proxy, PATH) as between:
+        failed = smoke(orders, deployed, new, "1.3.0")
+    with Traffic(proxy, PATH) as back:
+        deployed.roll_out(old.image)
+    return Episode(forward, between, back, failed, smoke(orders, deployed, old, "1.2.3"), deployed.statuses)
+
+
+def smoke(orders: Path, deployed: Deployment, release: Release, version: str) -> list[Ended]:
+    """The smoke tests at each container, as the pipeline makes them after a deployment."""
+    command = [str(orders / ".venv/bin/python"), "-m", "ops.smoke", "--version", version, "--commit", release.commit]
+    environment = clean_environment(APP_SMOKE_STATUS_TOKEN=TOKEN)
+    done = [
+        subprocess.run(
+            [*command, container.url], cwd=orders, env=environment, capture_output=True, text=True, check=False
+        )
+        for container in deployed.containers
+    ]
+    return [Ended(each.returncode, each.stdout, each.stderr) for each in done]
+
+
+def test_a_rolling_replacement_fails_no_request_forward_and_back(episode: Episode) -> None:
+    assert (episode.forward.failures, episode.between.failures, episode.back.failures) == ([], [], [])
+    assert set(episode.between.answers) == {NEW}
+    for traffic in (episode.forward, episode.back):
+        assert min(traffic.answers[OLD], traffic.answers[NEW]) > 100
+    assert episode.statuses == [0, 0, 0, 0]
+
+
+def test_a_release_that_fails_smoke_is_rolled_back_and_the_old_one_passes(episode: Episode) -> None:
+    assert [each.status for each in episode.failed] == [1, 1], episode.failed[0].stdout
+    assert [each.status for each in episode.passed] == [0, 0], episode.passed[0].stdout
+    assert "request: the VAT rate of a country" in episode.failed[0].stdout.partition("fail  ")[2]
 
 
 @pytest.mark.parametrize(
     ("broken", "env", "why"),
     [
         ("new", {"APP_LOG__LEVEL": "loud"}, "ended with 78.*APP_LOG__LEVEL"),
-        ("unready", {}, "readiness: not within 5 s.*service started"),
+        ("unready", {}, "readiness: not within .*service started"),
     ],
     ids=["its configuration is refused", "it never gets ready"],
 )
@@ -82,44 +117,10 @@ def test_a_broken_release_gets_no_request_and_the_old_one_serves_on(
 ) -> None:
     image = request.getfixturevalue(broken).image
     before = [container.name for container in deployed.containers]
-    free = deployed.proxy.places[2]
-    with Traffic(deployed.proxy.port, PATH) as traffic:
-        with pytest.raises(RefusedError, match=f"(?s){why}"):
-            deployed.roll_out(image, env)
-        sent = deployed.proxy.told(free, "stot")
+    sent = deployed.proxy.told(deployed.free_place(), "stot")
+    with Traffic(deployed.proxy.port, PATH) as traffic, pytest.raises(RefusedError, match=f"(?s){why}"):
+        deployed.roll_out(image, env)
 
-    assert sent == "0"
+    assert deployed.proxy.told(deployed.free_place(), "stot") == sent
     assert (traffic.failures, set(traffic.answers)) == ([], {OLD})
     assert [container.name for container in deployed.containers if container.running] == before
-
-
-def test_a_release_that_fails_smoke_is_rolled_back_and_the_old_one_passes(
-    deployed: Deployment, orders: Path, old: Release, new: Release
-) -> None:
-    with Traffic(deployed.proxy.port, PATH) as traffic:
-        deployed.roll_out(new.image)
-        failed = smoke(orders, deployed, new, "1.3.0")
-        deployed.roll_out(old.image)
-        passed = smoke(orders, deployed, old, "1.2.3")
-
-    assert [each.status for each in failed + passed] == [1, 1, 0, 0], [each.stdout for each in failed + passed]
-    assert "request: the VAT rate of a country" in failed[0].stdout.partition("fail  ")[2]
-    assert traffic.failures == []
-
-
-def smoke(orders: Path, deployed: Deployment, release: Release, version: str) -> list[Ended]:
-    """The smoke tests at each container, as the pipeline makes them after a deployment."""
-    wanted = ["--version", version, "--commit", release.commit]
-    environment = clean_environment(SMOKE_STATUS_TOKEN=TOKEN)
-    done = [
-        subprocess.run(
-            [str(orders / ".venv/bin/python"), "-m", "ops.smoke", *wanted, container.url],
-            cwd=orders,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        for container in deployed.containers
-    ]
-    return [Ended(each.returncode, each.stdout, each.stderr) for each in done]
