@@ -217,8 +217,8 @@ def unreadable(tree: dict[str, bytes]) -> list[str]:
         ".py": ast.parse,
         ".toml": tomllib.loads,
         ".json": json.loads,
-        ".yaml": yaml.safe_load,
-        ".yml": yaml.safe_load,
+        ".yaml": lambda text: list(yaml.safe_load_all(text)),
+        ".yml": lambda text: list(yaml.safe_load_all(text)),
     }
     found = ["Dockerfile"] if not whole_dockerfile(tree.get("Dockerfile", b"").decode()) else []
     for path, content in tree.items():

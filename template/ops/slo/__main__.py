@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return DONE
         return report.run(known, given)
     except UnicodeDecodeError:
-        return _refuse(f"{spec.NAME}: it is no text in UTF-8")
+        return _refuse(f"{spec.NAME} or {RUNBOOK}: it is no text in UTF-8")
     except (DocumentError, silence.SilenceError, OSError) as error:
         return _refuse(str(error))
 
@@ -90,8 +90,11 @@ def _check(root: Path, known: Spec) -> int:
     file = root / RUNBOOK
     if file.is_file():
         found += runbook.lint(file.read_bytes().decode("utf-8"), _alerts(known))
-    else:
-        found.append(f"{RUNBOOK}: is missing, and every alert refers to it: take it back from git's history")
+    elif known.runbook_url.endswith(str(RUNBOOK)):
+        found.append(
+            f"{RUNBOOK}: is missing, and every alert refers to it: take it back from git's history, or set "
+            "x-ops.runbook_url to where it is now"
+        )
     for line in found:
         print(line, file=sys.stderr)
     if found:
