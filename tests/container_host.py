@@ -53,12 +53,12 @@ def environment() -> dict[str, str]:
     _FOLDER.mkdir(parents=True, exist_ok=True)
     with (_FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        installed("podman", "podman", "runc")
+        installed("podman", "podman", "runc", "netavark", "aardvark-dns", "iptables", "catatonit")
         variables = _configured(clean_environment())
         if subprocess.run(["podman", "image", "exists", BASE], env=variables, check=False).returncode:
             _make_base(variables)
         for kind in ("container", "image"):  # what earlier runs have left
-            prune = ["podman", kind, "prune", "--force", "--filter", "until=24h"]
+            prune = ["podman", kind, "prune", "--force", "--filter", "until=2h"]
             subprocess.run(prune, env=variables, capture_output=True, check=False)
     return variables
 

@@ -297,11 +297,13 @@ def test_what_is_not_committed_makes_no_image_unless_it_is_called_dirty(release:
     assert f"COMMIT={release.commit}-dirty " in dirty.stdout
 
 
-def test_make_image_tags_with_registry_name_and_version_and_tells_the_id(release: Release) -> None:
+def test_make_image_tags_with_registry_name_and_version_and_gives_no_text_to_a_shell(release: Release) -> None:
     made = make_image(release.project, "VERSION=2.0.0+build.5", "ENGINE=echo")
+    odd = make_image(release.project, "VERSION=1'; echo $(shell id) `id`", "ENGINE=echo")
 
     assert release.image == "registry.example.org/services/orders:1.2.3"
     assert "--tag registry.example.org/services/orders:2.0.0-build.5 --build-arg VERSION=2.0.0+build.5 " in made.stdout
+    assert "--build-arg VERSION=1'; echo $(shell id) `id` --build-arg SOURCE=" in odd.stdout
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ def _health(host: str, port: int, path: str) -> int:
 def _version() -> int:
     from .about import ABOUT  # noqa: PLC0415
 
-    commit = os.environ.get("APP_BUILD__COMMIT", "unknown")
-    built = os.environ.get("APP_BUILD__TIME", "unknown")
+    commit = os.environ.get("APP_BUILD__COMMIT") or "unknown"
+    built = os.environ.get("APP_BUILD__TIME") or "unknown"
     print(f"{ABOUT.name} {ABOUT.version} (commit {commit}, built {built}, template {ABOUT.template_version})")
     return 0
 
