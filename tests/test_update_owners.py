@@ -30,6 +30,7 @@ from tests.history.lives import (
 )
 from tests.history.owners import UV, drawn
 from tests.services import clean_environment
+from tests.updates import git
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +105,7 @@ def test_the_busiest_services_pass_make_check_test_after_two_versions(
     service = live(history, tmp_path, number, breaking=False)
     service.make_update(THREE, uv=str(UV))
 
+    git(service.root, "add", "--all")  # what was derived, too: slo.yaml is committed, so it must be
     done = make(service, "install", "docs", "check", "test")  # as the report says
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]

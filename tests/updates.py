@@ -93,7 +93,7 @@ def born(template: Path, project: Path, version: str = FIRST, source: str | None
 def hooks(project: Path, *arguments: str, check: bool = False, **variables: str) -> "subprocess.CompletedProcess[str]":
     """The command behind `make update` and its like, with this session's Copier and uv."""
     uv = str(Path(sys.executable).with_name("uv"))
-    return run(sys.executable, "-B", "-m", "ops.hooks", *arguments, cwd=project, check=check, UV=uv, **variables)
+    return run(sys.executable, "-B", "-m", "ops.hooks", *arguments, cwd=project, check=check, **{"UV": uv, **variables})
 
 
 def tree(project: Path) -> dict[str, bytes]:

@@ -61,7 +61,7 @@ def make(folder: Path) -> Path:
     bare(many, fleet / "many.git")
 
     current = copied("current")
-    hooks(current, "update", check=True)
+    hooks(current, "update", check=True, UV="/bin/false")  # as the fleet's here: nothing is installed or derived
     commit(current, "updated")
     bare(current, fleet / "current.git")
 
