@@ -101,7 +101,7 @@ def sync(project: Path) -> Path:
     command = [str(uv), "sync", "--quiet", "--python", sys.executable]
     subprocess.run(command, cwd=project, check=True, env=clean_environment(), capture_output=True)
     if (project / "slo.yaml").is_file() and not (project / "monitoring").is_dir():
-        derive = [project / ".venv/bin/python", "-m", "ops.slo", "make"]
+        derive = [str(project / ".venv/bin/python"), "-m", "ops.slo", "make"]
         subprocess.run(derive, cwd=project, check=True, env=clean_environment(), capture_output=True)
     return project
 

