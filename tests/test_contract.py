@@ -130,7 +130,7 @@ def test_operational_routes_are_neither_in_the_slis_nor_in_the_access_log(probes
         counted = service.metric("http_server_request_duration_seconds_count")
         service.stop()
 
-    assert list(counted.values()) == [1]
+    assert [value for value in counted.values() if value] == [1]
     assert [line["http_route"] for line in service.logged(event="request")] == ["/v1/items/{item}"]
 
 
