@@ -13,9 +13,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
-from pathspec import GitIgnoreSpec
+from pathspec import PathSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -38,10 +39,11 @@ def sources() -> list[str]:
     return sorted(path.removeprefix("template/") for path in listed if path and (ROOT / path).exists())
 
 
-def owners() -> GitIgnoreSpec:
-    """The patterns of what an update leaves alone: the owner's from the first day."""
+def owners() -> PathSpec[Any]:
+    """The patterns of what an update leaves alone, as Copier matches them: the owner's from the first day."""
     excluded = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))["_exclude"]
-    return GitIgnoreSpec.from_lines([found[1] for pattern in excluded if (found := _ON_UPDATE.fullmatch(pattern))])
+    patterns = [found[1] for pattern in excluded if (found := _ON_UPDATE.fullmatch(pattern))]
+    return PathSpec.from_lines("gitignore", patterns)
 
 
 def classes() -> dict[str, list[str]]:
