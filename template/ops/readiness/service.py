@@ -1,0 +1,65 @@
+"""The service as checks see it: its repository, read once and as late as possible, and a running instance of it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .outcome import CannotTell, Failed
+
+
+@dataclass
+class Service:
+    """A service's repository. All checks of a run share one; what is read or made once is a cached property.
+
+    Attributes:
+        root: the service's folder.
+    """
+
+    root: Path = field(default_factory=Path)
+
+    @cached_property
+    def package(self) -> str:
+        """Name of the Python package that holds the folder `ops`.
+
+        Raises:
+            CannotTell: there is none, or more than one.
+        """
+        found = sorted(each.parent.name for each in self.root.glob("src/*/ops") if each.is_dir())
+        if len(found) != 1:
+            raise CannotTell(f"src/ must hold one package with a folder ops, and holds {', '.join(found) or 'none'}")
+        return found[0]
+
+    @cached_property
+    def answers(self) -> dict[str, Any]:
+        """The answers that the service was rendered with."""
+        return self.mapping(".copier-answers.yml")
+
+    def text(self, path: str) -> str:
+        """A file's text.
+
+        Raises:
+            Failed: it is not there, or no UTF-8 text.
+        """
+        try:
+            return (self.root / path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = (error.strerror or "can't be read") if isinstance(error, OSError) else "is no UTF-8 text"
+            raise Failed(f"{path}: {reason}") from None
+
+    def mapping(self, path: str) -> dict[str, Any]:
+        """A YAML file that holds a mapping.
+
+        Raises:
+            Failed: it is not there, is no YAML, or holds something else.
+        """
+        try:
+            document = yaml.safe_load(self.text(path))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            raise Failed(f"{path}{f':{mark.line + 1}' if mark else ''}: is no YAML") from None
+        if not isinstance(document, dict):
+            raise Failed(f"{path}: must hold keys and values, and holds {type(document).__name__}")
+        return document
