@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 Gate = Literal["dev", "staging", "production"]
 GATES: Final[tuple[Gate, ...]] = ("dev", "staging", "production")
-# The four documents that the catalogue is made of, by the names that `sources` uses; `own` is the template's own demand.
+# What the catalogue is made of, by the names that `sources` uses; `own` is what the template itself asks for.
 DOCUMENTS: Final = {
     "nais": "What is production ready? (NAIS)",
     "moving-to-production": "Moving to Production (tim-minter)",
