@@ -3,10 +3,11 @@
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
-from . import cluster, forwarding, reading, releasing, rollouts, signing_off
+from . import cluster, forwarding, reading, releasing, rollouts, signing_off, tagging
 from .checking import DEPLOY
 from .reading import DeliveryError
 
@@ -16,6 +17,9 @@ def add(commands: Any) -> None:
     render = commands.add_parser("render", help="write each environment's manifests into a file of its name")
     render.add_argument("folder", type=Path)
     render.set_defaults(run=_render, environment="deploy")
+    check = commands.add_parser("release-check", help="whether a tag is this version, of a commit that was built")
+    check.add_argument("tag", help="such as v1.2.3")
+    check.set_defaults(run=_release_check)
     for name, run, summary in (
         ("deploy", _deploy, "bring an image into an environment, and wait until it runs"),
         ("rollback", _rollback, "go back to the revision before, and wait until it runs"),
@@ -63,6 +67,15 @@ def _render(given: argparse.Namespace) -> int:
     for each in found:
         (given.folder / f"{each.name}.yaml").write_text(reading.build(each), "utf-8")
     print(f"{given.folder}/: {', '.join(each.name for each in found) or 'there are no manifests'}")
+    return 0
+
+
+def _release_check(given: argparse.Namespace) -> int:
+    try:
+        print(f"{given.tag}: version {tagging.check(Path(), given.tag)}")
+    except tagging.TagError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -51,7 +51,7 @@ def _is_own(found: dict[str, Any]) -> bool:
 
 
 def _problems(objects: list[tuple[Path, dict[str, Any]]], version: str) -> Iterator[str]:
-    import kubernetes_validate  # noqa: PLC0415 - not in the service's own environment
+    import kubernetes_validate  # type: ignore[import-not-found] # noqa: PLC0415 - not in the service's own environment
 
     for file, each in objects:
         title = f"{file.stem}: {each.get('kind')}/{each.get('metadata', {}).get('name')}: Kubernetes {version}:"

@@ -4,12 +4,10 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from .reading import DeliveryError
 from .releasing import Image
-
-PREDICATE: Final = "https://shipshape.example/sign-off/v1"
 
 
 def record(
