@@ -1,5 +1,6 @@
 """Fixtures of the pipeline's tests: GitHub's tools, and a service in a clone whose workflows are run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from tests.pipeline.github_tools import GitHub
 
 
 @pytest.fixture(scope="session")
-def github(shared: Path) -> GitHub:
+def github(shared: Path) -> Iterator[GitHub]:
     """GitHub's own parser and evaluator."""
-    return github_tools.installed(shared / "github-tools")
+    tools = github_tools.installed(shared / "github-tools")
+    yield tools
+    tools.end()
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,14 @@ class GitHub:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._evaluator: subprocess.Popen[str] | None = None
 
     def parsed(self, workflows: dict[str, str]) -> dict[str, dict[str, Any]]:
         """Of each workflow (its text by its file name): `errors`, and its `steps` as job and script."""
-        found: dict[str, dict[str, Any]] = self._node("parse", workflows)
+        command = ["node", str(self.folder / "made/parse.mjs")]
+        done = subprocess.run(command, input=json.dumps(workflows), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        found: dict[str, dict[str, Any]] = json.loads(done.stdout)
         return found
 
     def evaluated(
@@ -34,14 +38,24 @@ class GitHub:
             failed: whether a step before has failed.
         """
         given = {"expressions": expressions, "context": context, "files": files, "failed": failed, "cancelled": False}
-        found: dict[str, Any] = self._node("evaluate", given)
+        if self._evaluator is None:  # one for all: to start one takes longer than all that it is asked
+            command = ["node", str(self.folder / "made/evaluate.mjs")]
+            self._evaluator = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._evaluator.stdin is not None
+        assert self._evaluator.stdout is not None
+        self._evaluator.stdin.write(json.dumps(given) + "\n")
+        self._evaluator.stdin.flush()
+        found: dict[str, Any] = json.loads(self._evaluator.stdout.readline() or '"the evaluator has ended"')
         return found
 
-    def _node(self, tool: str, given: object) -> Any:
-        command = ["node", str(self.folder / "made" / f"{tool}.mjs")]
-        done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout)
+    def end(self) -> None:
+        """Leave no process behind."""
+        if self._evaluator is not None:
+            assert self._evaluator.stdin is not None
+            assert self._evaluator.stdout is not None
+            self._evaluator.stdin.close()
+            self._evaluator.wait(10)
+            self._evaluator.stdout.close()
 
 
 def installed(folder: Path) -> GitHub:

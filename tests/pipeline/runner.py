@@ -122,7 +122,8 @@ class Work:
         self.temporary.mkdir(parents=True)
         for name in ("output", "env", "summary"):
             (self.temporary / f"github-{name}").touch()
-        called = (workflow.get(True) or workflow.get("on") or {}).get("workflow_call") or {}
+        triggers = {str(key): each for key, each in workflow.items()}["True"]  # YAML's `on` is true
+        called = triggers.get("workflow_call") or {}
         defaults = {name: each.get("default", "") for name, each in called.get("inputs", {}).items()}
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=runner.project, capture_output=True, text=True, check=True

@@ -30,7 +30,14 @@ def workflows(service: Path) -> Texts:
 
 def zizmor(service: Path, *options: str) -> list[tuple[str, str]]:
     """Name and severity of what it finds."""
-    command = [TOOLS / "zizmor", "--offline", "--no-progress", "--format=json", *options, ".github/workflows"]
+    command: list[str | Path] = [
+        TOOLS / "zizmor",
+        "--offline",
+        "--no-progress",
+        "--format=json",
+        *options,
+        ".github/workflows",
+    ]
     done = subprocess.run(command, cwd=service, capture_output=True, text=True, check=False)
     return [(each["ident"], each["determinations"]["severity"]) for each in json.loads(done.stdout)]
 
