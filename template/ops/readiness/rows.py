@@ -5,7 +5,21 @@ from typing import Final, Literal
 
 Gate = Literal["dev", "staging", "production"]
 GATES: Final[tuple[Gate, ...]] = ("dev", "staging", "production")
-# The four documents that the catalogue is made of, by the names that `sources` uses; `own` is the template's own demand.
+FIRST: Final = "0.2.0"  # the version that brought the catalogue
+# In the order of the report; other themes follow.
+THEMES: Final = (
+    "Twelve-factor",
+    "Logs",
+    "Metrics, SLI, SLO, alerts",
+    "Health",
+    "Tests",
+    "Delivery",
+    "Container and platform",
+    "Data",
+    "Security and privacy",
+    "People and documents",
+)
+# The four documents that the catalogue is made of, by the names that `sources` uses; `own` is the template's demand.
 DOCUMENTS: Final = {
     "nais": "What is production ready? (NAIS)",
     "moving-to-production": "Moving to Production (tim-minter)",
@@ -62,4 +76,4 @@ class Row:
     from_availability: float = 0.0
     documents: tuple[str, ...] = ()
     only_if: tuple[tuple[str, str], ...] = ()
-    since: str = "0.2.0"
+    since: str = FIRST

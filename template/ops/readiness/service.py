@@ -1,5 +1,7 @@
 """The service as checks see it: its repository, read once and as late as possible, and a running instance of it."""
 
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,15 +12,27 @@ import yaml
 from .outcome import CannotTell, Failed
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How checks start the service: with which file of configuration, and which environment beside."""
+
+    config: str = "config/dev.yaml"
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Service:
     """A service's repository. All checks of a run share one; what is read or made once is a cached property.
 
     Attributes:
         root: the service's folder.
+        live: how it is started here.
+        ending: closed when the run is over: what a check starts for all, such as a running service, ends by it.
     """
 
     root: Path = field(default_factory=Path)
+    live: Live = field(default_factory=Live)
+    ending: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
     def package(self) -> str:
