@@ -14,6 +14,7 @@ _SCALARS: Final = yaml.SafeLoader("")
 _DATE: Final = "tag:yaml.org,2002:timestamp"  # kept as text: a date that is none is one entry's problem, not the file's
 _DEEPEST: Final = 20
 _LONGEST: Final = 400_000
+_MOST: Final = 50_000  # values, those of aliases included
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,16 @@ def parse(text: str, name: str, problems: list[str]) -> Entry | None:
         return None
     if node is None:
         return Entry(None, name, 1, "")
-    return _entry(node, name, "", set(), problems)
+    return _entry(node, name, "", [], problems)
 
 
-def _entry(node: yaml.Node, name: str, place: str, seen: set[int], problems: list[str]) -> Entry | None:
+def _entry(node: yaml.Node, name: str, place: str, seen: list[yaml.Node], problems: list[str]) -> Entry | None:
     entry = Entry(None, name, node.start_mark.line + 1, place)
-    if id(node) in seen or place.count(".") > _DEEPEST:
-        problems.append(entry.problem("an alias (*), or too deep: write the value out"))
+    seen.append(node)
+    if len(seen) > _MOST or place.count(".") + place.count("[") > _DEEPEST:
+        if len(seen) <= _MOST + 1:  # aliases in aliases: told once
+            problems.append(entry.problem("too deep, or too much: write values out instead of aliases (*)"))
         return None
-    seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         return Entry(_mapping(node, name, place, seen, problems), name, entry.line, place)
     if isinstance(node, yaml.SequenceNode):
@@ -111,7 +113,9 @@ def _entry(node: yaml.Node, name: str, place: str, seen: set[int], problems: lis
     return Entry(value, name, entry.line, place)
 
 
-def _mapping(node: yaml.MappingNode, name: str, place: str, seen: set[int], problems: list[str]) -> dict[str, Entry]:
+def _mapping(
+    node: yaml.MappingNode, name: str, place: str, seen: list[yaml.Node], problems: list[str]
+) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for key, value in node.value:
         where = Entry(None, name, key.start_mark.line + 1, place)

@@ -28,10 +28,10 @@ _KEYS: Final = (
 _NEEDED: Final = ("id", "text", "why", "sources", "gate", "evidence", "remedy")
 
 
-def catalogue(problems: list[str], folder: Path = FOLDER) -> list[Row]:
+def catalogue(problems: list[str]) -> list[Row]:
     """The template's rows, theme by theme; what is wrong becomes a problem."""
     found: list[Row] = []
-    for file in sorted(folder.glob("*.yaml")):
+    for file in sorted(FOLDER.glob("*.yaml")):
         document = entries.read(file, f"ops/readiness/catalogue/{file.name}", problems)
         if document is not None:
             given = document.keys(("theme", "rows"), problems)

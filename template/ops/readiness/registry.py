@@ -62,7 +62,7 @@ def loaded(file: Path) -> Mapping[str, Check]:
     """The checks that an owner's file declares. Whatever it raises is raised."""
     global _into  # noqa: PLW0603 - the decorators have no other way to know whose file calls them
     checks()  # first, so that one of these is known by its name
-    spec = spec_from_file_location(OWN, file)
+    spec = spec_from_file_location(OWN, file.resolve())
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
     module = module_from_spec(spec)
@@ -78,11 +78,13 @@ def loaded(file: Path) -> Mapping[str, Check]:
 
 def place(error: BaseException, file: Path) -> str:
     """What an owner's file raised, and at which of its lines."""
-    lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if Path(at.filename) == file]
-    if isinstance(error, SyntaxError) and error.filename == str(file):
-        lines = [error.lineno]
+    own = str(file.resolve())
+    lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == own]
+    told = str(error)
+    if isinstance(error, SyntaxError) and error.filename == own:
+        lines, told = [error.lineno], error.msg
     where = f"line {lines[-1]}: " if lines else ""
-    return f"{where}{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{where}{type(error).__name__}: {' '.join(told.split())}"
 
 
 def checks() -> Mapping[str, Check]:
