@@ -11,11 +11,23 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from . import options, reading, registry, report_json, report_text, statements
+from . import (
+    options,
+    reading,
+    registry,
+    report_badge,
+    report_html,
+    report_json,
+    report_junit,
+    report_markdown,
+    report_sarif,
+    report_text,
+    statements,
+)
 from .assessment import answers, assess
 from .entries import close
 from .options import STDOUT, Options
-from .outcome import BadInput
+from .outcome import BadInput, line
 from .progress import Progress
 from .registry import Check
 from .rows import Row
@@ -23,7 +35,14 @@ from .scorecard import Scorecard
 from .service import Service
 
 PASSED, CLOSED, REFUSED = 0, 1, 2
-_FORMS: Final[dict[str, Callable[[Scorecard], str]]] = {"json": report_json.render}
+_FORMS: Final[dict[str, Callable[[Scorecard], str]]] = {
+    "html": report_html.render,
+    "markdown": report_markdown.render,
+    "json": report_json.render,
+    "junit": report_junit.render,
+    "sarif": report_sarif.render,
+    "badge": report_badge.render,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +94,7 @@ def examined(given: Options) -> Scorecard:
         version=str(answers(service).get("_commit") or "unknown"),
         commit=_commit(given.root),
         rows=tuple(zip(wanted, results, strict=True)),
-        problems=tuple(problems),
+        problems=tuple(line(problem) for problem in problems),
         whole=given.whole and given.explain is None,
         started=started,
         seconds=monotonic() - began,
@@ -110,8 +129,7 @@ def _tell(card: Scorecard, given: Options) -> None:
             told = report_text.explained(*card.rows[0])
         else:
             told = report_text.lines(card, given.gate, colour=colour)
-        for line in told:
-            print(line)
+        print(*told, sep="\n")
         sys.stdout.flush()
     for problem in card.problems:
         print(f"readiness: {problem}", file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import Final
 
 from . import entries
 from .entries import Entry, shown
+from .outcome import line
 from .rows import FIRST, GATES, THEMES, Gate, Remedy, Row, Source
 
 FOLDER: Final = Path(__file__).parent / "catalogue"
@@ -90,7 +91,7 @@ def _text(given: dict[str, Entry], key: str, entry: Entry, wrong: list[str]) -> 
         at = given.get(key, entry)
         wrong.append(at.problem(f"{shown(value)} is no text" if key in given else f"{key} is missing: write one"))
         return ""
-    return " ".join(value.split())
+    return line(value)
 
 
 def _sources(given: dict[str, Entry], entry: Entry, wrong: list[str]) -> Iterator[Source]:

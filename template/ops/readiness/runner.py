@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Final
 
-from .outcome import CannotTell, Failed, NotApplicable, Open, State
+from .outcome import CannotTell, Failed, NotApplicable, Open, State, line
 from .registry import Check
 from .service import Service
 
@@ -57,7 +57,7 @@ def run(
         began = monotonic()
         state, evidence = _outcome(check, service, min(limit, ends - began))
         told(check.id, True)
-        return Looked(state, " ".join(evidence.split()), round(monotonic() - began, 3))
+        return Looked(state, line(evidence), round(monotonic() - began, 3))
 
     # Those that start something first: the others fill the time in which they wait.
     order = sorted(wanted, key=lambda check: check.kind != "live")

@@ -9,6 +9,7 @@ from typing import Final
 
 from . import entries, reading, registry
 from .entries import Entry, close, day, shown
+from .outcome import line
 from .rows import Row
 from .service import Live
 
@@ -135,7 +136,7 @@ def _said(fields: dict[str, Entry], key: str, what: str, wrong: list[str]) -> st
     value = fields[key].value if key in fields else ""
     if key in fields and (not isinstance(value, str) or _PLACEHOLDER(value)):
         wrong.append(fields[key].problem(f"{shown(value)} tells nobody anything: write {what}"))
-    return str(value).strip()
+    return line(str(value))
 
 
 def _evidence(fields: dict[str, Entry], root: Path, wrong: list[str]) -> str:
