@@ -31,7 +31,8 @@ check: install ## Check format, lint and types, of the template's files too
 	$(BIN)/mypy tests hooks fleet
 	$(BIN)/python tests/manifest.py --check
 	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py copying.py
-	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache ops/slo ops/smoke ops/delivery ops/readiness
+	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache ops/slo ops/smoke ops/delivery
+	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache --config-file ../pyproject.toml -p ops.load -p ops.readiness
 	$(BIN)/python tests/in_place.py
 	$(MAKE) --no-print-directory -C .in-place install lint # its files are links, which the check of a service refuses
 
@@ -50,5 +51,6 @@ release: install ## Release what is under "Unreleased" in the changelog: VERSION
 
 lock: install ## Pin the tools anew, with hashes and without an index's address
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
+	for tools in template/ops/tools/*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header --no-annotate $$tools -o $${tools%.in}.lock || exit 1; done
 
 .PHONY: help install demo check test test-fast manifest release lock

@@ -1,1 +1,4 @@
-"""Checks what is deployed: the rendered Kubernetes manifests. Standard library and PyYAML."""
+"""What is deployed: rules for the rendered manifests, releases into environments and back.
+
+Standard library and PyYAML; kustomize and kubectl are run.
+"""

@@ -35,7 +35,7 @@ def built(deploy: Path) -> list[Environment]:
         DeliveryError: there is no kustomize, or it refuses one.
     """
     folders = sorted(file.parent for file in deploy.glob("*/kustomization.yaml") if file.parent.name != SHARED)
-    return [Environment(each.name, objects(_build(each), str(each))) for each in folders]
+    return [Environment(each.name, objects(build(each), str(each))) for each in folders]
 
 
 def objects(text: str, place: str) -> list[Object]:
@@ -65,7 +65,12 @@ def _opened(documents: list[object], place: str) -> Iterator[Object]:
             yield document
 
 
-def _build(folder: Path) -> str:
+def build(folder: Path) -> str:
+    """What kustomize makes of a folder.
+
+    Raises:
+        DeliveryError: there is no kustomize, or it refuses the folder.
+    """
     command = _kustomize()
     try:
         done = subprocess.run([*command, folder], capture_output=True, text=True, timeout=60, check=False)

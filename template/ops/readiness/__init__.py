@@ -1,5 +1,5 @@
 """Whether the service is ready for production: every row of the catalogue, with the evidence that was seen.
 
-A run through it: `catalogue/*.yaml` says what must hold (`rows`), `checks/` look (`registry`), `readiness.yaml` says
-what people have signed (`statements`), `assessment` puts the three together, `report_*` tell it.
+Through it: `catalogue/*.yaml` says what must hold (`rows`), `checks/` look (`registry`), `readiness.yaml` says what
+people have signed (`statements`), `assessment` puts the three together, `report_*` tell it.
 """

@@ -19,7 +19,7 @@ THEMES: Final = (
     "Security and privacy",
     "People and documents",
 )
-# The four documents that the catalogue is made of, by the names that `sources` uses; `own` is the template's demand.
+# What the catalogue is made of, by the names that `sources` uses; `own` is what the template itself asks for.
 DOCUMENTS: Final = {
     "nais": "What is production ready? (NAIS)",
     "moving-to-production": "Moving to Production (tim-minter)",

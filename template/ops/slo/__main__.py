@@ -3,6 +3,7 @@
 python -m ops.slo make      writes monitoring/ and what else is derived
 python -m ops.slo check     ends with 1 if that is not up to date, or the runbook lacks a section
 python -m ops.slo silence   mutes what a deployment may raise, for some minutes
+python -m ops.slo watch     ends with 1 if the fastest burn fires within some minutes
 python -m ops.slo report    the past window's objectives, as Markdown and HTML
 """
 
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import alerts, outputs, report, rules, runbook, silence, spec
+from . import alerts, outputs, report, rules, runbook, silence, spec, watch
 from .document import DocumentError
 from .spec import Spec
 
@@ -41,10 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "silence":
             print(silence.run(known, given))
             return DONE
+        if given.command == "watch":
+            return _watch(known, given)
         return report.run(known, given)
     except UnicodeDecodeError:
         return _refuse(f"{spec.NAME} or {RUNBOOK}: it is no text in UTF-8")
-    except (DocumentError, silence.SilenceError, OSError) as error:
+    except (DocumentError, silence.SilenceError, watch.WatchError, OSError) as error:
         return _refuse(str(error))
 
 
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("make", help=f"write {outputs.FOLDER}/ and the buckets' edges, add missing runbook sections")
     commands.add_parser("check", help="compare with what slo.yaml gives, and look for every alert in the runbook")
     silence.add_arguments(commands.add_parser("silence", help="mute this service's alerts around a deployment"))
+    watch.add_arguments(commands.add_parser("watch", help="whether the fastest burn fires after a deployment"))
     report.add_arguments(commands.add_parser("report", help="the objectives of the past window"))
     return parser
 
@@ -102,6 +106,14 @@ def _check(root: Path, known: Spec) -> int:
             print(f"{remedy} makes them anew; an edit belongs into {spec.NAME}", file=sys.stderr)
         return OPEN
     print(f"{spec.NAME}: {len(known.objectives)} objectives, and all that is derived from them is up to date.")
+    return DONE
+
+
+def _watch(known: Spec, given: argparse.Namespace) -> int:
+    if fires := watch.run(known, given):
+        print(f"{known.service}: fires: {', '.join(fires)}: docs/runbook.md", file=sys.stderr)
+        return OPEN
+    print(f"{known.service}: for {given.minutes:g} minutes no fastest burn has fired.")
     return DONE
 
 

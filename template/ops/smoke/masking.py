@@ -21,11 +21,15 @@ class Masks:
         # The longest first: a short form may be a part of a long one.
         self._forms = sorted({*self._forms, *forms} - {""}, key=len, reverse=True)
 
-    def text(self, text: str) -> str:
-        """The text with its secrets masked, in one line of printable characters."""
+    def hidden(self, text: str) -> str:
+        """The text with its secrets masked, otherwise as it is."""
         for form in self._forms:
             text = text.replace(form, MASK)
-        text = " ".join(text.split())
+        return text
+
+    def text(self, text: str) -> str:
+        """The text with its secrets masked, in one line of printable characters."""
+        text = " ".join(self.hidden(text).split())
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
     def excerpt(self, text: str) -> str:

@@ -63,7 +63,7 @@ def read(file: Path, checks: Collection[str], masks: Masks, environ: Mapping[str
     Raises:
         BadInput: it can't be read, or something in it is wrong.
     """
-    given = _loaded(file)
+    given = loaded(file)
     keys(given, _TOP, str(file))
     requests = typed(given, "requests", list, "a list", [], str(file))
     skip = typed(given, "skip", dict, "check: reason", {}, str(file))
@@ -74,7 +74,7 @@ def read(file: Path, checks: Collection[str], masks: Masks, environ: Mapping[str
             raise BadInput(f"{file}: skip: {name}: say why, in a sentence")
     return Plan(
         typed(given, "service", str, "a name", None, str(file)),
-        tuple(_request(each, f"{file}: requests[{index}]", masks, environ) for index, each in enumerate(requests)),
+        tuple(request(each, f"{file}: requests[{index}]", masks, environ) for index, each in enumerate(requests)),
         _path(typed(given, "unknown_path", str, "a path", Plan().unknown_path, str(file)), f"{file}: unknown_path"),
         _documentation(given, str(file)),
         headers(given, str(file), masks, environ),
@@ -95,7 +95,12 @@ def line(text: str, where: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _loaded(file: Path) -> dict[str, Any]:
+def loaded(file: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping, or nothing.
+
+    Raises:
+        BadInput: it can't be read, or holds something else.
+    """
     try:
         document = yaml.safe_load(file.read_text("utf-8"))
     except yaml.MarkedYAMLError as error:
@@ -124,7 +129,12 @@ def _documentation(given: Mapping[str, Any], where: str) -> str | None:
     return value
 
 
-def _request(given: Any, where: str, masks: Masks, environ: Mapping[str, str]) -> Request:
+def request(given: Any, where: str, masks: Masks, environ: Mapping[str, str] = os.environ) -> Request:
+    """One entry of `requests`.
+
+    Raises:
+        BadInput: something in it is wrong.
+    """
     if not isinstance(given, dict):
         raise BadInput(f"{where}: {given!r} is no request; write - request: GET /v1/things")
     keys(given, _REQUEST, where)

@@ -1,0 +1,1 @@
+"""Load tests of a running service, with a mix of requests, stages and thresholds from load.yaml. Locust sends them."""
