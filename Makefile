@@ -31,7 +31,7 @@ check: install ## Check format, lint and types, of the template's files too
 	$(BIN)/mypy tests hooks fleet
 	$(BIN)/python tests/manifest.py --check
 	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py copying.py
-	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache ops/slo ops/smoke ops/delivery ops/readiness
+	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache ops/slo ops/smoke ops/delivery ops/documents ops/readiness
 	$(BIN)/python tests/in_place.py
 	$(MAKE) --no-print-directory -C .in-place install lint # its files are links, which the check of a service refuses
 
