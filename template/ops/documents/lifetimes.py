@@ -12,6 +12,8 @@ ENDS: Final = {
     "3.13": date(2029, 10, 31),
     "3.14": date(2030, 10, 31),
 }
+# Of the base image's releases of Debian, until the end of long-term support: https://wiki.debian.org/LTS
+DEBIAN: Final = {"bullseye": date(2026, 8, 31), "bookworm": date(2028, 6, 30), "trixie": date(2030, 6, 30)}
 
 
 def running() -> str:

@@ -49,13 +49,13 @@ def _front(path: str, fields: dict[Any, Any], today: date) -> Iterator[str]:
     if fields.get("status") != "approved":
         yield f"{path} is not approved: its status is {fields.get('status', 'missing')}"
     reviewed, expires = (_day(fields.get(name)) for name in ("reviewed", "expires"))
-    if reviewed is None:
-        yield f"{path} was never reviewed: `reviewed` must be a date, as 2026-11-30"
-    elif reviewed > today:
+    if undated := [name for name, day in (("reviewed", reviewed), ("expires", expires)) if day is None]:
+        yield f"{path}: no date in {' and '.join(undated)}; write one, as 2026-11-30"
+    if reviewed and reviewed > today:
         yield f"{path}: reviewed is {reviewed}, which has not come yet"
     if expires is None:
-        yield f"{path} never expires: `expires` must be a date, as 2026-11-30"
-    elif expires <= today:
+        return
+    if expires <= today:
         yield f"{path} expired on {expires}: review it again"
     elif reviewed and expires <= reviewed:
         yield f"{path}: it expires on {expires}, before it was reviewed"
