@@ -32,11 +32,13 @@ class Mutation:
         row: its id.
         change: called with the folder of a copy of the service, which it changes.
         name: what it does, for the test's name.
+        given: changes the service before, where a fresh one has nothing that the row could ask for.
     """
 
     row: str
     change: Callable[[Path], None]
     name: str = ""
+    given: Callable[[Path], None] | None = None
 
     def __str__(self) -> str:
         return f"{self.row}: {self.name}" if self.name else self.row

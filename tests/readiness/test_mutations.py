@@ -33,9 +33,13 @@ def test_in_a_fresh_render_no_live_row_is_red(live: dict[str, str]) -> None:
 def test_a_mutation_turns_its_static_row_red_and_no_other(
     fresh: Path, static: dict[str, str], tmp_path: Path, mutation: Mutation
 ) -> None:
-    copy = mutating.changed(fresh, tmp_path / "orders", [mutation])
+    base, before = fresh, static
+    if mutation.given:
+        base = mutating.changed(fresh, tmp_path / "given", [Mutation(mutation.row, mutation.given)])
+        before = mutating.states(base, "static")
+    copy = mutating.changed(base, tmp_path / "orders", [mutation])
 
-    assert mutating.turned(static, mutating.states(copy, "static")) == {mutation.row: "fail"}
+    assert mutating.turned(before, mutating.states(copy, "static")) == {mutation.row: "fail"}
 
 
 @pytest.mark.parametrize("group", mutating.grid(mutating.of_kind("live")), ids=lambda group: "+".join(map(str, group)))
