@@ -7,6 +7,7 @@ where the environment asks for it, the application gets the routes of `planted`,
 import os
 import runpy
 import signal
+import stat
 import sys
 import threading
 from importlib import import_module
@@ -18,7 +19,7 @@ from ops.readiness import planted
 def main() -> None:
     """Run the service's command."""
     package = sys.argv.pop(1)
-    if sys.argv[1:2] == ["serve"]:
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
         threading.Thread(target=_end_with_parent, args=(os.getpid(),), daemon=True).start()
     if planted.PREFIX in os.environ:
         _plant(import_module(f"{package}.ops.cli"))
@@ -37,7 +38,7 @@ def _plant(cli: Any) -> None:
 
 
 def _end_with_parent(pid: int) -> None:
-    while os.read(sys.stdin.fileno(), 1):
+    while os.read(0, 1):
         pass
     os.kill(pid, signal.SIGTERM)
 

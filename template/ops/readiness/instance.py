@@ -23,6 +23,8 @@ T = TypeVar("T")
 START_SECONDS: Final = 25.0
 _ANSWER_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.02
+# Standard input is a pipe that nobody writes to: when this process dies, it ends, and what was started with it.
+_PIPES: Final[dict[str, Any]] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
 _FROM_OUTSIDE: Final = ("APP_", "PORT", "OTEL_", "PYTHON", "PROMETHEUS_MULTIPROC", "VIRTUAL_ENV", "READINESS_")
 
 
@@ -50,9 +52,7 @@ class Launch:
         inherited = {} if self.clean else {n: v for n, v in os.environ.items() if not n.startswith(_FROM_OUTSIDE)}
         env = {"PATH": os.defpath, **inherited, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", **self.env}
         command = [sys.executable, "-m", "ops.readiness.hosted", self.package, *arguments]
-        return subprocess.Popen(  # noqa: S603 - this interpreter, and the service's own package
-            command, cwd=self.cwd or root, env=env, start_new_session=True, **options
-        )
+        return subprocess.Popen(command, cwd=self.cwd or root, env=env, start_new_session=True, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ def run(launch: Launch, *arguments: str, seconds: float = 30) -> Ended:
     Raises:
         CannotTell: it does not end.
     """
-    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = launch.start(*arguments, **pipes)
+    process = launch.start(*arguments, **{**_PIPES, "stdin": subprocess.DEVNULL})
     try:
         stdout, stderr = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -150,9 +149,7 @@ class Instance:
 
 def started(launch: Launch, port: int, *arguments: str) -> Instance:
     """Start `app serve`; it may not answer yet."""
-    # Its standard input is a pipe that nobody writes to: when this process dies, it ends, and the instance with it.
-    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    instance = Instance(launch.start("serve", *arguments, **pipes), port)
+    instance = Instance(launch.start("serve", *arguments, **_PIPES), port)
     for stream, into in ((instance.process.stdout, instance.lines), (instance.process.stderr, instance.errors)):
         reader = threading.Thread(target=_read, args=(stream, into), daemon=True)
         reader.start()

@@ -42,8 +42,12 @@ def known(service: Service) -> spec.Spec:
 
 def stale(service: Service, *folders: str) -> list[str]:
     """What is derived below these folders, and not as slo.yaml derives it now."""
-    texts = outputs.made(known(service), service.package)
-    return [each for each in outputs.differences(service.root, texts) if each.startswith(folders)]
+    with _LOCK:
+        found = service.__dict__.get("_stale")
+        if found is None:
+            texts = outputs.made(known(service), service.package)
+            found = service.__dict__["_stale"] = outputs.differences(service.root, texts)
+    return [each for each in found if each.startswith(folders)]
 
 
 def rules(service: Service) -> list[dict[str, Any]]:

@@ -61,7 +61,9 @@ def of_the_service(service: Service) -> str:
     ]
     if lacking:
         raise Failed(f"no alert watches {', '.join(lacking)}")
-    return f"{', '.join(map(str, answers))} answers where the pod monitor scrapes; `up` and missing replicas are watched"
+    return (
+        f"{', '.join(map(str, answers))} answers where the pod monitor scrapes; `up` and missing replicas are watched"
+    )
 
 
 @live("monitor-db")

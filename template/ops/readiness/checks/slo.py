@@ -154,12 +154,11 @@ def alerts(service: Service) -> str:
     wanted = {(burn.long, burn.short) for burn in burns(spec.window)}
     if missing := sorted(wanted - windows):
         raise Failed(f"no burn rate is watched over {', '.join(f'{long} and {short}' for long, short in missing)}")
-    tests = sorted((service.root / "monitoring/prometheus/tests").glob("*.yaml"))
-    tested = _promtool(
-        "test", "rules", *(each.name for each in tests), cwd=service.root / "monitoring/prometheus/tests"
-    )
+    # Its unit tests take half a minute of the processor, and are those that slo.yaml gives: make slo-test is for them.
+    files = sorted((service.root / objectives.RULES).glob("*.yaml"))
+    checked = _promtool("check", "rules", *(each.name for each in files), cwd=service.root / objectives.RULES)
     pairs = ", ".join(f"{burn.long}/{burn.short}" for burn in burns(spec.window))
-    return f"{len(spec.objectives)} objectives, watched over {pairs}, as slo.yaml gives them; {tested}"
+    return f"{len(spec.objectives)} objectives, watched over {pairs}, as slo.yaml gives them; {checked}"
 
 
 def _exercise(at: Ground) -> None:
@@ -236,7 +235,7 @@ def _promtool(*arguments: str, given: str = "", cwd: Path | None = None) -> str:
     if program is None:
         return "promtool is not here, and was not asked"
     try:
-        done = subprocess.run(  # noqa: S603 - found on the path
+        done = subprocess.run(
             [program, *arguments], input=given, cwd=cwd, capture_output=True, text=True, timeout=45, check=False
         )
     except (OSError, subprocess.TimeoutExpired):

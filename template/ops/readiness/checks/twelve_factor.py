@@ -164,8 +164,8 @@ def _sources(service: Service) -> list[Any]:
 
 def _git(service: Service, *arguments: str, given: str = "", wrong: str = "") -> list[str]:
     try:
-        done = subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", *arguments],  # noqa: S607 - whichever git there is
+        done = subprocess.run(
+            ["git", *arguments],
             cwd=service.root, input=given, capture_output=True, text=True, check=False, timeout=20,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
