@@ -1,0 +1,117 @@
+"""What happens to an instance under load: a dependency fails, a worker is killed, and the whole is stopped."""
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any, Final
+
+import httpx2
+
+from .callers import Load, under_load
+from .instance import Instance, until
+from .outcome import CannotTell
+from .running import Ground
+
+DRAIN_SECONDS: Final = 1.0
+_STOP_SECONDS: Final = 15.0
+
+
+@dataclass
+class Story:
+    """What was seen, each part by itself: one that could not be seen spoils no other.
+
+    Attributes:
+        broken, mended: statuses of `/livez` and `/readyz` while a dependency fails, and afterwards.
+        killed: the load around the death of a worker; None if none could be killed.
+        replaced: whether there are as many workers as before.
+        draining: statuses of `/livez` and `/readyz` after SIGTERM.
+        drained: the load while it was stopped.
+        status, seconds: how it ended, and after how long; None if it did not.
+    """
+
+    broken: tuple[int, int] = (0, 0)
+    mended: tuple[int, int] = (0, 0)
+    killed: Load | None = None
+    replaced: bool = False
+    draining: tuple[int, int] = (0, 0)
+    drained: Load = field(default_factory=Load)
+    status: int | None = None
+    seconds: float = 0.0
+
+
+def story(ground: Ground) -> Story:
+    """Tell it once in a run.
+
+    Raises:
+        CannotTell: the instance does not start, or the service keeps the checks' requests out.
+    """
+    return ground.once.get("story", lambda: _told(ground))
+
+
+def _told(ground: Ground) -> Story:
+    instance, broken = ground.stopping()
+    path = f"{ground.prefix}/work"
+    if (status := instance.get(path).status_code) != 200:
+        raise CannotTell(f"a route that the check adds is answered {status}: is there middleware that keeps it out?")
+    seen = Story()
+    broken.touch()
+    until(lambda: _probes(instance)[1] == 503, 3)
+    seen.broken = _probes(instance)
+    broken.unlink()
+    until(lambda: _probes(instance)[1] == 200, 3)
+    seen.mended = _probes(instance)
+    _kill_worker(instance, path, seen)
+    _stop(instance, path, seen)
+    return seen
+
+
+def _kill_worker(instance: Instance, path: str, seen: Story) -> None:
+    before = _workers(instance, path)
+    with under_load(instance.port, path) as load:
+        with suppress(ProcessLookupError, StopIteration):
+            os.kill(next(iter(before)), signal.SIGKILL)
+            seen.killed = load
+        seen.replaced = bool(until(lambda: _replaced(instance, path, before), 8))
+        sleep(0.1)
+
+
+def _stop(instance: Instance, path: str, seen: Story) -> None:
+    with under_load(instance.port, path) as load:
+        seen.drained = load
+        began = monotonic()
+        instance.signal()
+        until(lambda: _probes(instance)[1] == 503, DRAIN_SECONDS * 0.6)
+        seen.draining = _probes(instance)
+        # As a balancer does that has seen it, and has had the time to tell.
+        sleep(max(0.0, DRAIN_SECONDS * 0.7 - (monotonic() - began)))
+        load.stopped.set()
+        seen.status = instance.wait(_STOP_SECONDS)
+        seen.seconds = monotonic() - began
+
+
+def _workers(instance: Instance, path: str) -> set[int]:
+    """Process ids of the workers that answer."""
+    found: set[int] = set()
+    for _ in range(40):
+        with suppress(httpx2.HTTPError, OSError, ValueError, KeyError):
+            answer: dict[str, Any] = instance.get(path.replace("/work", "/process")).json()
+            found.add(int(answer["pid"]))
+        if len(found) > 1:
+            break
+    return found
+
+
+def _replaced(instance: Instance, path: str, before: set[int]) -> bool:
+    return bool(_workers(instance, path) - before)
+
+
+def _probes(instance: Instance) -> tuple[int, int]:
+    statuses = []
+    for path in ("/livez", "/readyz"):
+        try:
+            statuses.append(instance.get(path).status_code)
+        except (httpx2.HTTPError, OSError):
+            statuses.append(0)
+    return statuses[0], statuses[1]
