@@ -23,16 +23,20 @@ class Stage:
         found = [re.match(r"(?:--\S+\s+)*?--from=(\S+)", rest) for name, rest in self.instructions if name == "COPY"]
         return [each[1] for each in found if each]
 
+    def last(self, instruction: str) -> str:
+        """What the last instruction of this name says; empty if there is none."""
+        return next((rest for name, rest in reversed(self.instructions) if name == instruction), "")
+
     def command(self) -> list[str]:
         """What runs: the last ENTRYPOINT with the last CMD."""
-        return [word for name in ("ENTRYPOINT", "CMD") for word in self._last(name)]
+        return [word for name in ("ENTRYPOINT", "CMD") for word in self._words(name)]
 
     def sets(self, variable: str) -> bool:
         """Whether it sets this environment variable."""
         return any(name == "ENV" and re.search(rf"\b{variable}[= ]", rest) for name, rest in self.instructions)
 
-    def _last(self, wanted: str) -> list[str]:
-        rest = next((rest for name, rest in reversed(self.instructions) if name == wanted), "")
+    def _words(self, instruction: str) -> list[str]:
+        rest = self.last(instruction)
         try:
             words = json.loads(rest) if rest.startswith("[") else ["sh", "-c", rest] if rest else []
         except ValueError:
