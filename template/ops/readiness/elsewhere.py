@@ -1,4 +1,8 @@
-"""What happens to an instance in an empty folder with an empty environment: it starts, is asked, and is stopped."""
+"""What happens to an instance in an empty folder with an empty environment: it starts, is asked, and is stopped.
+
+If it does not start there, another is tried with the service's files around it, so that it can be seen what that one
+leaves behind and how it stops.
+"""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +22,13 @@ class Visit:
     """What was seen.
 
     Attributes:
-        alive: whether it answered; if not, `told` is the last thing that it wrote.
+        alone: whether it answered in the empty folder; if not, `told` is the last thing that it wrote.
+        alive: whether it answered at all.
         left: files that it has written into its folder, which is its home, too.
         status, seconds: how it ended after SIGTERM, with nothing to do; None if it did not.
     """
 
+    alone: bool
     alive: bool
     told: str = ""
     left: tuple[str, ...] = ()
@@ -40,14 +46,17 @@ def visit(ground: Ground) -> Visit:
 
 
 def _paid(ground: Ground) -> Visit:
-    instance, alive, folder = ground.elsewhere()
+    instance, alive, folder = first, alone, _ = ground.elsewhere("elsewhere")
+    if not alone:
+        instance, alive, folder = ground.elsewhere("linked", linked=True)
+    told = "" if alone else ground.told(first)
     if not alive:
-        return Visit(alive=False, told=ground.told(instance))
+        return Visit(alone, alive, told)
     with suppress(httpx2.HTTPError, OSError):
         for path in _ASKED:
             instance.get(path)
-    left = tuple(sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*")))
+    left = tuple(sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if not each.is_symlink()))
     began = monotonic()
     instance.signal()
     status = instance.wait(_STOP_SECONDS)
-    return Visit(alive=True, left=left, status=status, seconds=monotonic() - began)
+    return Visit(alone, alive, told, left, status, monotonic() - began)

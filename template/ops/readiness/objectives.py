@@ -7,6 +7,7 @@ from typing import Any
 import promql_parser as promql
 import yaml
 from ops.slo import alerts, outputs, spec
+from ops.slo import rules as derived
 from ops.slo.document import DocumentError
 
 from .outcome import CannotTell, Failed
@@ -68,6 +69,19 @@ def alerting_rules(service: Service) -> list[dict[str, Any]]:
     return [rule for rule in rules(service) if rule.get("alert")]
 
 
+def standing_rules(service: Service) -> list[dict[str, Any]]:
+    """Those that raise an alert, without any of the template's that is not as slo.yaml gives it."""
+    given = {str(rule["alert"]): rule for rule in alerts.group(known(service))["rules"]}
+    return [rule for rule in alerting_rules(service) if _same(rule, given.get(str(rule["alert"]), rule))]
+
+
+def names(service: Service) -> list[str]:
+    """Names of all alerts that slo.yaml gives, in the order of the rules."""
+    spec = known(service)
+    named = [each.alert for each in spec.objectives if each.alert]
+    return [*named, *([derived.ABSENT] if named else []), *alerts.wanted(spec)]
+
+
 def metrics_of(expression: str) -> set[str]:
     """Names of the metrics that an expression reads.
 
@@ -106,6 +120,12 @@ def dashboards(service: Service) -> dict[str, dict[str, Any]]:
     if not found:
         raise Failed("monitoring/grafana/dashboards: there is no dashboard")
     return found
+
+
+def _same(rule: dict[str, Any], given: dict[str, Any]) -> bool:
+    return {key: value for key, value in rule.items() if value and key != "file"} == {
+        key: value for key, value in given.items() if value and key != "file"
+    }
 
 
 def _read(service: Service) -> list[dict[str, Any]]:

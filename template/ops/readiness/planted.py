@@ -11,10 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-# By name: the service has them, and what checks the types of this file need not.
-_responses: Any = import_module("starlette.responses")
-_routing: Any = import_module("starlette.routing")
-
 APPLICATION: Final = "READINESS_APPLICATION"
 PREFIX: Final = "READINESS_PREFIX"
 PEER: Final = "READINESS_PEER"
@@ -31,9 +27,9 @@ def create_app(settings: Any) -> Any:
     module, _, function = os.environ[APPLICATION].partition(":")
     app = getattr(import_module(module), function)(settings)
     ops = f"{module.partition('.')[0]}.ops"
-    prefix = os.environ[PREFIX]
+    prefix, route = os.environ[PREFIX], import_module("starlette.routing").Route
     routes = [
-        _routing.Route(f"{prefix}{path}", endpoint, methods=["GET", "POST"])
+        route(f"{prefix}{path}", endpoint, methods=["GET", "POST"])
         for path, endpoint in {
             "/process": _process,
             "/work": _work,
@@ -72,20 +68,24 @@ def _depend(app: Any, settings: Any, health: Any) -> None:
     app.endpoints.monitor.watches += [health.Watch(check, settings.health) for check in checks]
 
 
+def _json(document: object) -> Any:
+    return import_module("starlette.responses").JSONResponse(document)  # by name: only the service needs to have it
+
+
 async def _process(_: Any) -> Any:
-    return _responses.JSONResponse({"pid": os.getpid()})
+    return _json({"pid": os.getpid()})
 
 
 async def _work(_: Any) -> Any:
     await asyncio.sleep(0.02)
-    return _responses.JSONResponse({"done": True})
+    return _json({"done": True})
 
 
 async def _levels(_: Any) -> Any:
     for name in (LOUD, PLAIN, QUIET):
         for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
             logging.getLogger(name).log(level, "of %s", logging.getLevelName(level))
-    return _responses.JSONResponse({})
+    return _json({})
 
 
 async def _fail(_: Any) -> Any:
@@ -102,7 +102,7 @@ async def _leak(request: Any) -> Any:
 async def _counted(request: Any) -> Any:
     if request.path_params["item"] == "fail":
         raise RuntimeError("provoked by a readiness check of what is counted")
-    return _responses.JSONResponse({})
+    return _json({})
 
 
 def _call(ops: str) -> Any:
@@ -110,6 +110,6 @@ def _call(ops: str) -> Any:
         """Call another service, as the owner's code would."""
         async with import_module(f"{ops}.outgoing").http_client("readiness-peer", os.environ[PEER]) as client:
             answer = await client.get("/asked")
-        return _responses.JSONResponse({"status": answer.status_code})
+        return _json({"status": answer.status_code})
 
     return call

@@ -119,9 +119,12 @@ class Ground:
         """
         return self.once.get("bare", self._bare)
 
-    def elsewhere(self) -> tuple[Instance, bool, Path]:
-        """In an empty folder, with an empty environment; whether it answers, and its folder."""
-        return self.once.get("elsewhere", self._elsewhere)
+    def elsewhere(self, name: str, *, linked: bool = False) -> tuple[Instance, bool, Path]:
+        """In an empty folder, or one of links to the service's files, with an empty environment.
+
+        Whether it answers is told, and its folder.
+        """
+        return self.once.get(name, lambda: self._elsewhere(name, linked))
 
     def stopping(self) -> tuple[Instance, Path]:
         """Two workers, and a file that makes a dependency fail as long as it is there.
@@ -131,7 +134,12 @@ class Ground:
         """
         self.main()
         broken = self.folder / "broken"
-        made = {**_BASE, "workers": WORKERS, "shutdown": {"drain_seconds": 1, "timeout_seconds": 5}}
+        made = {
+            **_BASE,
+            "workers": WORKERS,
+            "status": {"tokens": [self.token]},
+            "shutdown": {"drain_seconds": 1, "timeout_seconds": 5},
+        }
         env = {**self._environment("stopping", made), **self._planted(broken)}
         instance, alive = self.once.get("stopping", lambda: self._alive("stopping", Launch(*self._where, env)))
         if not alive:
@@ -191,11 +199,13 @@ class Ground:
             return instance, alive, ()
         return *self._alive("bare", Launch(*self._where, given)), tuple(given)
 
-    def _elsewhere(self) -> tuple[Instance, bool, Path]:
+    def _elsewhere(self, name: str, linked: bool) -> tuple[Instance, bool, Path]:
         self.main()
-        folder, port = self.folder_of("elsewhere"), free_port()
+        folder, port = self.folder_of(name), free_port()
+        for each in self.service.root.absolute().iterdir() if linked else ():
+            (folder / each.name).symlink_to(each)
         env = {
-            **self._environment("elsewhere", {**_BASE, "workers": 1}),
+            **self._environment(name, {**_BASE, "workers": 1}),
             "HOME": str(folder),
             "TMPDIR": str(self.folder_of("temporary")),
             "APP_PORT": str(port),

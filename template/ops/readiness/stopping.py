@@ -62,19 +62,23 @@ def _told(ground: Ground) -> Story:
     broken.unlink()
     until(lambda: _probes(instance)[1] == 200, 3)
     seen.mended = _probes(instance)
-    _kill_worker(instance, path, seen)
+    _kill_worker(instance, path, {"Authorization": f"Bearer {ground.token}"}, seen)
     _stop(instance, path, seen)
     return seen
 
 
-def _kill_worker(instance: Instance, path: str, seen: Story) -> None:
-    before = _workers(instance, path)
+def _kill_worker(instance: Instance, path: str, headers: dict[str, str], seen: Story) -> None:
+    before = _workers(instance, headers)
     with under_load(instance.port, path) as load:
         with suppress(ProcessLookupError, StopIteration):
-            os.kill(next(iter(before)), signal.SIGKILL)
+            os.kill(victim := next(iter(before)), signal.SIGKILL)
             seen.killed = load
-        seen.replaced = bool(until(lambda: _replaced(instance, path, before), 8))
+            seen.replaced = bool(until(lambda: _replaced(_workers(instance, headers), before, victim), 8))
         sleep(0.1)
+
+
+def _replaced(now: set[int], before: set[int], victim: int) -> bool:
+    return victim not in now and len(now) == len(before)
 
 
 def _stop(instance: Instance, path: str, seen: Story) -> None:
@@ -91,20 +95,13 @@ def _stop(instance: Instance, path: str, seen: Story) -> None:
         seen.seconds = monotonic() - began
 
 
-def _workers(instance: Instance, path: str) -> set[int]:
-    """Process ids of the workers that answer."""
-    found: set[int] = set()
-    for _ in range(40):
-        with suppress(httpx2.HTTPError, OSError, ValueError, KeyError):
-            answer: dict[str, Any] = instance.get(path.replace("/work", "/process")).json()
-            found.add(int(answer["pid"]))
-        if len(found) > 1:
-            break
-    return found
-
-
-def _replaced(instance: Instance, path: str, before: set[int]) -> bool:
-    return bool(_workers(instance, path) - before)
+def _workers(instance: Instance, headers: dict[str, str]) -> set[int]:
+    """Process ids of the workers that are ready."""
+    try:
+        told: list[dict[str, Any]] = instance.get("/status", **headers).json()["workers"]
+        return {int(each["pid"]) for each in told if each["ready"]}
+    except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _probes(instance: Instance) -> tuple[int, int]:

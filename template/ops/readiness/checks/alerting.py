@@ -39,8 +39,7 @@ def actionable(service: Service) -> str:
             f"the runbook is at {spec.runbook_url}, where nobody looks from here: sign that each alert has its "
             "section there, or keep it in docs/runbook.md"
         )
-    names = list(dict.fromkeys(str(rule["alert"]) for rule in rules))
-    text = service.text(runbook.NAME)
+    names, text = objectives.names(service), service.text(runbook.NAME)
     if found := runbook.lint(text, names):
         raise Failed("; ".join(found[:5]))
     anchors = {contract.anchor(name) for name in names}
@@ -117,7 +116,7 @@ def tracked(service: Service) -> str:
 def watched_by(service: Service, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
     """The alerts that read any of the metrics, for each thing that should be watched."""
     read = [
-        (str(rule["alert"]), objectives.metrics_of(str(rule["expr"]))) for rule in objectives.alerting_rules(service)
+        (str(rule["alert"]), objectives.metrics_of(str(rule["expr"]))) for rule in objectives.standing_rules(service)
     ]
     return {what: sorted({name for name, metrics in read if metrics & set(names)}) for what, names in wanted.items()}
 

@@ -26,7 +26,7 @@ def all_of_them(service: Service) -> str:
     if waived:
         raise Failed(f"readiness.yaml says that {', '.join(waived)} does not concern this service: each of them does")
     seen = visit(ground(service))
-    if not seen.alive:
+    if not seen.alone:
         raise Failed(f"in an empty folder, with an empty environment, it does not start: {seen.told}")
     return "twelve factors, a row each, none waived; it starts in an empty folder with an empty environment"
 

@@ -57,7 +57,7 @@ def reporting(service: Service) -> str:
 @live("log-alerts")
 def alerts(service: Service) -> str:
     """Errors in the log are counted by logger, and an alert watches the count."""
-    watching = [rule["alert"] for rule in objectives.alerting_rules(service) if _ERRORS in rule["expr"]]
+    watching = [rule["alert"] for rule in objectives.standing_rules(service) if _ERRORS in rule["expr"]]
     if not watching:
         raise Failed(f"no alert in monitoring/ watches {_ERRORS}")
     at = ground(service)

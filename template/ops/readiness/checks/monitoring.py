@@ -61,9 +61,7 @@ def of_the_service(service: Service) -> str:
     ]
     if lacking:
         raise Failed(f"no alert watches {', '.join(lacking)}")
-    return (
-        f"{', '.join(map(str, answers))} answers where the pod monitor scrapes; `up` and missing replicas are watched"
-    )
+    return f"{', '.join(map(str, answers))} answers where the pod monitor scrapes; alerts watch `up` and the replicas"
 
 
 @live("monitor-db")
@@ -134,7 +132,7 @@ def from_outside(service: Service) -> str:
     spec = objectives.known(service)
     if spec.probe_url is None:
         raise Open("slo.yaml: x-ops.probe_url does not say which address is probed from outside")
-    if found := objectives.stale(service, "monitoring/kubernetes/probe"):
+    if found := objectives.stale(service, "monitoring/kubernetes/probe", "monitoring/kustomization"):
         raise Failed("; ".join(found))
     targets = (service.mapping("monitoring/kubernetes/probe.yaml").get("spec") or {}).get("targets") or {}
     static_: Any = (targets.get("staticConfig") or {}).get("static") or []

@@ -22,8 +22,11 @@ def workers(service: Service) -> str:
         seen.add(int(answer.json()["pid"]))
         if len(seen) >= WORKERS:
             break
-    if len(seen) < WORKERS:
-        raise Failed(f"workers: {WORKERS} is configured, and {_TRIES} requests were answered by {len(seen)} process")
+    there = at.main().get("/status", Authorization=f"Bearer {at.token}")
+    told = {each["pid"] for each in there.json()["workers"]} if there.status_code in (200, 503) else seen
+    if len(seen) < WORKERS or len(told) != WORKERS:
+        processes = f"{_TRIES} requests were answered by {len(seen)} processes of {len(told)}"
+        raise Failed(f"workers: {WORKERS} is configured, and {processes}")
     return f"workers: {WORKERS} is configured, and {len(seen)} processes answer requests"
 
 

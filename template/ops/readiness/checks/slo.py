@@ -129,18 +129,9 @@ def dashboard(service: Service) -> str:
 def alerts(service: Service) -> str:
     """Rules and their tests are those that slo.yaml gives, each objective's budget is watched in several windows."""
     spec = objectives.known(service)
-    of_others = (
-        "monitoring/kubernetes/podmonitor",
-        "monitoring/kubernetes/servicemonitor",
-        "monitoring/kubernetes/probe",
+    found = objectives.stale(
+        service, f"{objectives.RULES}/slo-", "monitoring/prometheus/tests/slo-", "monitoring/kubernetes/prometheusrule"
     )
-    found = [
-        each
-        for each in objectives.stale(
-            service, "monitoring/prometheus/rules", "monitoring/prometheus/tests", "monitoring/kubernetes"
-        )
-        if not each.startswith(of_others)
-    ]
     if found:
         raise Failed(f"{'; '.join(found[:5])}")
     unwatched = [each.name for each in spec.objectives if not each.alert]

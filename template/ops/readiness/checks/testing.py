@@ -18,9 +18,7 @@ def passed(service: Service) -> str:
     if known is None:
         raise Failed(f"no run of the suite that passed is recorded in {tested.FILE}: make test writes it")
     if not known.current:
-        raise Failed(
-            f"the suite passed at {known.at}, and src/, tests/ or pyproject.toml have changed since: make test"
-        )
+        raise Failed(f"the suite passed at {known.at}, and src/, tests/ or pyproject.toml have changed since")
     files = [file for file in (service.root / "tests").rglob("test_*.py") if "ops" not in file.parts]
     if not files:
         raise Failed("tests/ holds no test of the service's own, only the template's: write some")
@@ -37,9 +35,7 @@ def coverage(service: Service) -> str:
     settings: dict[str, Any] = document.get("tool", {}).get("coverage", {})
     run, report = settings.get("run", {}), settings.get("report", {})
     if run.get("branch") is not True:
-        raise Failed(
-            "pyproject.toml: [tool.coverage.run] branch is not true: a condition that no test meets counts as met"
-        )
+        raise Failed("pyproject.toml: [tool.coverage.run] branch is not true: a branch that no test takes is not seen")
     floor = report.get("fail_under", 0)
     if not isinstance(floor, int | float) or floor < FLOOR:
         raise Failed(f"pyproject.toml: [tool.coverage.report] fail_under is {floor}, and {FLOOR:g} is the least")
