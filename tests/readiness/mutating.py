@@ -6,13 +6,17 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from math import ceil, sqrt
 from pathlib import Path
 
-from ops.readiness import reading, registry, statements, tested
+from ops.delivery.objects import Environment
+from ops.readiness import manifests, reading, registry, statements, tested
 from ops.readiness.assessment import assess
+from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import Kind
 from ops.readiness.service import Service
 
@@ -111,8 +115,27 @@ def states(root: Path, kind: Kind = "static", today: date | None = None) -> dict
     said = statements.read(root, reading.catalogue(problems), today or date.today(), problems)  # noqa: DTZ011
     checks = registry.checks()
     wanted = [row for row in said.rows if row.id in checks and checks[row.id].kind == kind]
-    results = assess(wanted, checks, said, Service(root, said.live), date.today())  # noqa: DTZ011
+    service = Service(root, said.live)
+    _rendered(service)
+    results = assess(wanted, checks, said, service, date.today())  # noqa: DTZ011
     return {result.id: result.state for result in results}
+
+
+_RENDERED: dict[str, dict[str, Environment]] = {}
+
+
+def _rendered(service: Service) -> None:
+    """Let copies whose manifests are the same share what kustomize makes of them: that takes longer than all checks."""
+    whole = sha256()
+    for folder in ("deploy", "ops/kubernetes", "monitoring"):
+        for file in sorted((service.root / folder).rglob("*")):
+            if file.is_file():
+                whole.update(f"{file.relative_to(service.root)}\n".encode() + file.read_bytes())
+    if whole.hexdigest() not in _RENDERED:
+        with suppress(Failed, CannotTell):
+            _RENDERED[whole.hexdigest()] = manifests.environments(service)
+    elif known := _RENDERED.get(whole.hexdigest()):
+        service.once("environments", lambda: known)
 
 
 def live_states(root: Path, python: Path) -> dict[str, str]:

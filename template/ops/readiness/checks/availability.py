@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ops.delivery import objects, reading
+from ops.delivery import objects
+from ops.readiness import manifests
 from ops.readiness.assessment import availability
 from ops.readiness.outcome import CannotTell, Failed, Open
 from ops.readiness.registry import static
@@ -39,13 +40,9 @@ def availability_target(service: Service) -> str:
 
 def _production(service: Service) -> objects.Environment:
     try:
-        known = reading.built(service.root / "deploy")
-    except reading.DeliveryError as error:
-        raise CannotTell(str(error)) from None
-    found = next((each for each in known if each.name == PRODUCTION), None)
-    if found is None:
-        raise CannotTell(f"deploy/{PRODUCTION} is not there: what production has can't be seen from here")
-    return found
+        return manifests.environment(service, PRODUCTION)
+    except Failed as failed:  # another row says what is wrong with it
+        raise CannotTell(str(failed)) from None
 
 
 def _lacking(environment: objects.Environment, main: dict[str, Any], target: float) -> Iterator[str]:
