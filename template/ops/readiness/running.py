@@ -71,6 +71,7 @@ class Ground:
         token: of the status route, from the environment.
         prefix: of the routes that are planted.
         masks: hide what the owner says of the environment.
+        there: the service's files and folders before anything was started.
         asking: held by whoever sends the owner's own requests, which others count.
     """
 
@@ -79,6 +80,7 @@ class Ground:
     masks: Masks
     token: str = field(default_factory=lambda: token_urlsafe(24), repr=False)
     prefix: str = field(default_factory=lambda: f"/readiness-{token_hex(6)}")
+    there: tuple[Path, ...] = ()
     once: Once = field(default_factory=Once)
     asking: threading.Lock = field(default_factory=threading.Lock)
 
@@ -202,7 +204,7 @@ class Ground:
     def _elsewhere(self, name: str, linked: bool) -> tuple[Instance, bool, Path]:
         self.main()
         folder, port = self.folder_of(name), free_port()
-        for each in self.service.root.absolute().iterdir() if linked else ():
+        for each in self.there if linked else ():
             (folder / each.name).symlink_to(each)
         env = {
             **self._environment(name, {**_BASE, "workers": 1}),
@@ -268,7 +270,8 @@ def ground(service: Service) -> Ground:
             for value in service.live.env.values():
                 if len(value) > 3:
                     masks.add(value)
-            found = service.__dict__["_ground"] = Ground(service, folder, masks)
+            there = tuple(service.root.absolute().iterdir())
+            found = service.__dict__["_ground"] = Ground(service, folder, masks, there=there)
             masks.add(found.token)
     return found
 

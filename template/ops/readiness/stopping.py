@@ -57,11 +57,9 @@ def _told(ground: Ground) -> Story:
         raise CannotTell(f"a route that the check adds is answered {status}: is there middleware that keeps it out?")
     seen = Story()
     broken.touch()
-    until(lambda: _probes(instance)[1] == 503, 3)
-    seen.broken = _probes(instance)
+    seen.broken = _readiness(instance, 503, 4)
     broken.unlink()
-    until(lambda: _probes(instance)[1] == 200, 3)
-    seen.mended = _probes(instance)
+    seen.mended = _readiness(instance, 200, 4)
     _kill_worker(instance, path, {"Authorization": f"Bearer {ground.token}"}, seen)
     _stop(instance, path, seen)
     return seen
@@ -86,8 +84,7 @@ def _stop(instance: Instance, path: str, seen: Story) -> None:
         seen.drained = load
         began = monotonic()
         instance.signal()
-        until(lambda: _probes(instance)[1] == 503, DRAIN_SECONDS * 0.6)
-        seen.draining = _probes(instance)
+        seen.draining = _readiness(instance, 503, DRAIN_SECONDS * 0.6)
         # As a balancer does that has seen it, and has had the time to tell.
         sleep(max(0.0, DRAIN_SECONDS * 0.7 - (monotonic() - began)))
         load.stopped.set()
@@ -102,6 +99,14 @@ def _workers(instance: Instance, headers: dict[str, str]) -> set[int]:
         return {int(each["pid"]) for each in told if each["ready"]}
     except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError):
         return set()
+
+
+def _readiness(instance: Instance, wanted: int, seconds: float) -> tuple[int, int]:
+    """Statuses of `/livez` and `/readyz`: the first with which it is as wanted, or the last."""
+    ends = monotonic() + seconds
+    while (seen := _probes(instance))[1] != wanted and monotonic() < ends:
+        sleep(0.02)
+    return seen
 
 
 def _probes(instance: Instance) -> tuple[int, int]:
