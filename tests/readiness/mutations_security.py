@@ -1,4 +1,4 @@
-"""Mutations of the theme Security and privacy. What looks like a secret is put together here: scanners read this, too."""
+"""Mutations of the theme Security and privacy. What looks like a secret is put together here: scanners read it, too."""
 
 import re
 from pathlib import Path

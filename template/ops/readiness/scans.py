@@ -10,6 +10,7 @@ from .service import Service
 
 FOLDER: Final = ".github/workflows"
 GITLAB: Final = ".gitlab-ci.yml"
+CHANGES: Final = frozenset({"pull_request", "push", "merge_group"})
 _EVENTS: Final = {"merge_request_event": "pull_request", "schedule": "schedule"}  # GitLab's, by GitHub's names
 
 
@@ -31,14 +32,17 @@ class Job:
 
 
 def jobs(service: Service) -> list[Job]:
-    """All jobs of all pipelines; one that is called has the triggers of its callers.
+    """All jobs of the pipeline that is used: GitHub's if one there begins with a change, else GitLab's.
+
+    A workflow that is called has the triggers of its callers.
 
     Raises:
         Failed: a workflow is no YAML, or there is none.
     """
-    found = [*_of_github(service), *_of_gitlab(service)]
+    github = _of_github(service)
+    found = github if any(job.triggers & CHANGES for job in github) else list(_of_gitlab(service))
     if not found:
-        raise Failed(f"neither {FOLDER}/ nor {GITLAB} has a job")
+        raise Failed(f"neither {FOLDER}/ nor {GITLAB} has a job that begins with a change")
     return found
 
 

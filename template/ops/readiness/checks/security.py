@@ -11,15 +11,32 @@ from ops.readiness.service import Service
 
 INVENTORY: Final = "docs/reference/personal-data.md"
 SHOWN: Final = 5
-# What does each kind of scan, by the template's verb or by a tool's own name.
-CODE: Final = re.compile(
-    r"\bmake\b.* scan-code\b|\b(bandit|semgrep|codeql-action/analyze|sonar-scanner|sonarqube-scan)\b"
+
+
+def _scan(verb: str, tools: str, actions: str) -> re.Pattern[str]:
+    """What runs a scan: the template's verb, a tool at the beginning of a command, or an action."""
+    tool = rf"(?:\S*/)?(?:{tools})(?=\s|$)"
+    return re.compile(rf"(?m)^\s*(?:[A-Z_]+=\S*\s+)*(?:make\s(?:[^\n#]*\s)?{verb}\b|{tool})|^uses (?:{actions})@")
+
+
+CODE: Final = _scan(
+    "scan-code", "bandit|semgrep (?:ci|scan)|sonar-scanner", r"github/codeql-action/analyze|SonarSource/[\w-]+"
 )
-SECRETS: Final = re.compile(r"\bmake\b.* scan-secrets\b|\b(gitleaks|trufflehog|detect-secrets)\b")
-DEPENDENCIES: Final = re.compile(
-    r"\bmake\b.* scan-dependencies\b|\b(pip-audit|osv-scanner|dependency-review-action|snyk)\b"
+SECRETS: Final = _scan(
+    "scan-secrets",
+    "gitleaks (?:detect|git|dir)|trufflehog|detect-secrets(?:-hook)?",
+    "gitleaks/gitleaks-action|trufflesecurity/trufflehog",
 )
-IMAGE: Final = re.compile(r"\bmake\b.* scan-image\b|\b(grype|trivy|docker scout|snyk container)\b")
+DEPENDENCIES: Final = _scan(
+    "scan-dependencies",
+    "pip-audit|osv-scanner|snyk test|trivy (?:fs|repo)",
+    r"actions/dependency-review-action|pypa/gh-action-pip-audit|google/osv-scanner-action[\w/-]*|snyk/actions/python",
+)
+IMAGE: Final = _scan(
+    "scan-image",
+    "grype|trivy image|docker scout cves|snyk container",
+    "anchore/scan-action|aquasecurity/trivy-action|docker/scout-action|snyk/actions/docker",
+)
 
 
 @static("secrets-repository")
