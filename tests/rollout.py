@@ -79,6 +79,7 @@ class Deployment:
     def __init__(self, proxy: Proxy, ready_seconds: float = 4) -> None:
         self.proxy, self.ready_seconds = proxy, ready_seconds
         self.containers: list[Container] = []
+        self.images: dict[str, str] = {}  # of each container, by its name
         self.statuses: list[int] = []
 
     def roll_out(self, image: str, env: Mapping[str, str] | None = None) -> None:
@@ -93,6 +94,10 @@ class Deployment:
                 old = self.containers.pop(0)
                 self.statuses.append(old.stop()[0])
                 old.remove()
+
+    def runs(self, image: str) -> bool:
+        """Whether all containers that are served run this image."""
+        return bool(self.containers) and {self.images[each.name] for each in self.containers} == {image}
 
     def free_place(self) -> int:
         """The place where the next container starts."""
@@ -111,6 +116,7 @@ class Deployment:
             new.remove()
             raise RefusedError(f"{late}: {output}") from None
         self.containers.append(new)
+        self.images[new.name] = image
 
     def end(self) -> None:
         for container in self.containers:
