@@ -54,9 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         given = options.read(arguments)
+        commit = _commit(given.root)  # before a report is written into the repository
         for file in given.files.values():
             _written(file, "")  # before anything else: a report of an earlier run must not look like this one's
-        card = examined(given)
+        card = examined(given, commit)
         for form, file in given.files.items():
             _written(file, _FORMS[form](card))
     except BadInput as bad:
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return CLOSED if card.problems or (given.gate and not card.opens(given.gate)) else PASSED
 
 
-def examined(given: Options) -> Scorecard:
+def examined(given: Options, commit: str) -> Scorecard:
     """The scorecard of the service in a folder.
 
     Raises:
@@ -92,7 +93,7 @@ def examined(given: Options) -> Scorecard:
     return Scorecard(
         service=str(answers(service).get("service_name") or given.root.resolve().name),
         version=str(answers(service).get("_commit") or "unknown"),
-        commit=_commit(given.root),
+        commit=commit,
         rows=tuple(zip(wanted, results, strict=True)),
         problems=tuple(line(problem) for problem in problems),
         whole=given.whole and given.explain is None,

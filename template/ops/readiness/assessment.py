@@ -100,8 +100,13 @@ def _result(row: Row, looked: Looked | None, statements: Statements, service: Se
     state = min((state for state, _ in parts), key=_WORST_FIRST.index)
     # What holds already goes last: the reader looks for what does not.
     parts.sort(key=lambda part: _WORST_FIRST.index(part[0]))
-    evidence = "; ".join(text.rstrip(".") for _, text in parts)
+    evidence = "; ".join(_told(part, state) for part in parts)
     return Result(row.id, state, evidence, "" if state == "pass" else remedy(row), seconds)
+
+
+def _told(part: Part, of: State) -> str:
+    """A part's evidence; of one that holds in a row that does not, that it does."""
+    return f"{'what holds already: ' if part[0] == 'pass' != of else ''}{part[1].rstrip('.')}"
 
 
 def _signed(row: Row, statements: Statements, service: Service, today: date) -> Part:

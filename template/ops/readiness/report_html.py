@@ -3,6 +3,7 @@
 Without its script it shows every row; the script only hides those that are not asked for.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256
@@ -89,7 +90,7 @@ def _first(card: Scorecard) -> str:
     left = card.next()
     items = "".join(
         f'<li>{_pill(result.state)} <a href="#row-{escape(row.id)}">{escape(row.text)}</a>'
-        f'<span class="gate-of">{row.gate}</span><p>{escape(result.remedy)}</p></li>'
+        f'<span class="gate-of">{row.gate}</span><p>{_remedy(result)}</p></li>'
         for row, result in left[:_FIRST]
     )
     more = f"<p>And {len(left) - _FIRST} more, below.</p>" if len(left) > _FIRST else ""
@@ -126,13 +127,17 @@ def _theme(number: int, theme: str, rows: list[tuple[Row, Result]]) -> str:
 
 
 def _row(row: Row, result: Result, theme: int) -> str:
-    to_do = f'<p class="do"><b>To do</b> {escape(result.remedy)}</p>' if result.state in TO_DO else ""
+    to_do = f'<p class="do"><b>To do</b> {_remedy(result)}</p>' if result.state in TO_DO else ""
     return (
         f'<article class="row {_name(result.state)}" id="row-{escape(row.id)}" data-state="{_name(result.state)}" '
         f'data-gate="{row.gate}" data-theme="{theme}"><h4>{_pill(result.state)} {escape(row.text)}</h4>'
         f'<p class="of"><code>{escape(row.id)}</code> <span class="gate-of">{row.gate}</span></p>'
         f'<p class="seen">{escape(result.evidence)}</p>{to_do}{_more(row, result)}</article>'
     )
+
+
+def _remedy(result: Result) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(result.remedy))
 
 
 def _more(row: Row, result: Result) -> str:

@@ -15,7 +15,7 @@ from ops.readiness.service import Service
 RELEASE: Final = "docs/release.md"
 _README: Final = re.compile(r"\bmake\b[^\n`]*\btest\b")
 _BUILDS: Final = re.compile(r"\b(docker|podman|buildah)\b[^\n]*\bbuild\b|build-push-action|\bkaniko\b")
-_WORKFLOW: Final = re.compile(r"`(?:\.github/workflows/)?([\w-]+\.ya?ml)`")
+_WORKFLOW: Final = re.compile(r"`(?:\.github/workflows/)?(\.?[\w-]+\.yml)`")
 
 
 @static("ci")

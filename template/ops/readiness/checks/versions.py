@@ -48,7 +48,7 @@ def _told(instance: Any, token: str) -> dict[str, str]:
     lines = [str(line.get("version", "")) for line in instance.logged()[:20] if line]
     return {
         "/version": str(instance.get("/version").json().get("version") or ""),
-        "/status": str(status.get("version") or status.get("releaseId") or ""),
+        "/status": str(status.get("releaseId") or ""),  # `version` there is that of the API
         "service_info": infos[0] if infos else "",
         "log lines": lines[0] if lines and len(set(lines)) == 1 else "",
     }
