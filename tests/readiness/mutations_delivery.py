@@ -61,7 +61,13 @@ MUTATIONS = [
         ),
         "another image in production",
     ),
-    Mutation("release-promote", lambda root: edit(root, RELEASE, "build: false", "build: true"), "a second build"),
+    Mutation(
+        "release-promote",
+        lambda root: edit(
+            root, RELEASE, "          printf 'Image", "          docker build .\n          printf 'Image"
+        ),
+        "a second build",
+    ),
     Mutation("release-signoff", lambda root: edit(root, RELEASE, "      sign-off: true\n", ""), "nobody is recorded"),
     Mutation(
         "release-signoff",

@@ -187,10 +187,10 @@ def test_a_row_whose_target_nobody_can_tell_concerns_the_service(
 def test_a_row_may_concern_one_answer_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, state: str
 ) -> None:
-    owner = made(tmp_path, monkeypatch, capsys, row("dpia", only_if={"personal_data": "yes"}))
+    owner = made(tmp_path, monkeypatch, capsys, row("own-dpia", only_if={"personal_data": "yes"}))
     owner.write(".copier-answers.yml", f"personal_data: '{answer}'\n")
 
-    assert owner.states()["dpia"][0] == state
+    assert owner.states()["own-dpia"][0] == state
 
 
 def test_what_a_check_has_started_ends_with_the_run(owner: Owner) -> None:

@@ -12,12 +12,12 @@ OWN = """
 from ops.readiness.registry import live, static
 
 
-@static("limits")
+@static("own-limits")
 def limits(service):
     return "cpu 1"
 
 
-@live("drain")
+@live("own-drain")
 def drain(service):
     return "no request lost"
 """
@@ -29,8 +29,8 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         tmp_path,
         monkeypatch,
         capsys,
-        row("limits", gate="dev", evidence=["static"]),
-        row("drain", gate="staging", evidence=["live"]),
+        row("own-limits", gate="dev", evidence=["static"]),
+        row("own-drain", gate="staging", evidence=["live"]),
         row("pentest"),
         row("cdn"),
     )
@@ -72,7 +72,7 @@ def test_the_report_tells_the_gates_and_what_to_do_first(owner: Owner) -> None:
     assert out.splitlines()[4:] == [
         "",
         "What to do first, for production",
-        "  can't tell drain (gate staging): Make it hold",
+        "  can't tell own-drain (gate staging): Make it hold",
         "  open       cdn (gate production): Make it hold",
     ]
 
@@ -97,21 +97,21 @@ def test_what_is_broken_comes_before_what_nobody_knows_and_what_waits(
 
 
 def test_a_part_of_the_rows_judges_no_gate(owner: Owner) -> None:
-    assert [each["id"] for each in owner.asked("--kind", "static")[1]["rows"]] == ["limits"]
-    assert [each["id"] for each in owner.asked("--kind", "live")[1]["rows"]] == ["drain"]
+    assert [each["id"] for each in owner.asked("--kind", "static")[1]["rows"]] == ["own-limits"]
+    assert [each["id"] for each in owner.asked("--kind", "live")[1]["rows"]] == ["own-drain"]
 
-    _, report, _ = owner.asked("--only", "pentest,limits")
+    _, report, _ = owner.asked("--only", "pentest,own-limits")
 
-    assert [each["id"] for each in report["rows"]] == ["limits", "pentest"]
+    assert [each["id"] for each in report["rows"]] == ["own-limits", "pentest"]
     assert (report["gates"], report["whole"]) == ({}, False)
-    assert "No gate is judged by a part" in owner.run("--only", "limits")[1]
+    assert "No gate is judged by a part" in owner.run("--only", "own-limits")[1]
 
 
 def test_a_row_explains_itself(owner: Owner) -> None:
-    status, out, _ = owner.run("--explain", "limits")
+    status, out, _ = owner.run("--explain", "own-limits")
 
     assert status == 0
-    assert out.splitlines()[0] == "limits: limits holds"
+    assert out.splitlines()[0] == "own-limits: own-limits holds"
     for told in (
         "  Seen      cpu 1",
         "  Why       Else it does not.",
@@ -126,9 +126,9 @@ def test_a_row_explains_itself(owner: Owner) -> None:
     ("options", "told"),
     [
         (["--gate", "prod"], "argument --gate: invalid choice: 'prod'"),
-        (["--only", "limit"], "'limit' is no row: did you mean limits?"),
-        (["--explain", "x"], "'x' is no row: there are limits, drain, pentest, cdn"),
-        (["--gate", "dev", "--only", "limits"], "a gate is judged by all of its rows: leave --only and --kind out"),
+        (["--only", "own-limit"], "'own-limit' is no row: did you mean own-limits?"),
+        (["--explain", "x"], "'x' is no row: there are own-limits, own-drain, pentest, cdn"),
+        (["--gate", "dev", "--only", "own-limits"], "a gate is judged by all of its rows: leave --only and --kind out"),
         (["--timeout", "0"], "'0' is no number of seconds up to 3600"),
         (["--json", "--junit"], "only one form of the report fits on standard output"),
         (["--json", "/dev/null/x"], "/dev/null/x: can't be written: File exists; name a file in a folder that can"),

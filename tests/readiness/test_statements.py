@@ -47,10 +47,10 @@ def test_a_signature_that_expires_today_counts_no_more(owner: Owner) -> None:
     ("front", "left"),
     [
         (DONE.replace("approved", "draft"), "docs/launch.md is not approved: its status is draft"),
-        (DONE.replace("2999-01-01", "TODO"), "docs/launch.md has no date in `expires`"),
+        (DONE.replace("2999-01-01", "TODO"), "docs/launch.md: no date in expires; write one, as 2026-11-30"),
         (DONE.replace("2024-05-01", "2998-01-01"), "docs/launch.md: reviewed is 2998-01-01, which has not come yet"),
-        (DONE.replace("2999-01-01", "2024-06-01"), "docs/launch.md expired on 2024-06-01"),
-        (DONE + "TODO: who?\n", "docs/launch.md has 1 TODO: left"),
+        (DONE.replace("2999-01-01", "2024-06-01"), "docs/launch.md expired on 2024-06-01: review it again"),
+        (DONE + "TODO: who?\n", "docs/launch.md has 1 TODO left, the first in line 8"),
     ],
     ids=["a draft", "no end", "reviewed tomorrow", "expired", "a marker"],
 )
