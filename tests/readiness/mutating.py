@@ -40,7 +40,7 @@ class Mutation:
     """
 
     row: str
-    change: Callable[[Path], None]
+    change: Callable[[Path], object]
     name: str = ""
     given: Callable[[Path], None] | None = None
 
