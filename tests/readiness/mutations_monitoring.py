@@ -87,7 +87,7 @@ MUTATIONS = [
     ),
     Mutation(
         "monitor-db",
-        lambda root: in_routes(root, "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import asyncpg"),
+        lambda root: in_routes(root, "import sqlite3"),
         "a database that nothing tells of",
     ),
     Mutation(

@@ -1,7 +1,6 @@
 """slo.yaml and what is derived from it, as checks see it."""
 
 import json
-import threading
 from typing import Any
 
 import promql_parser as promql
@@ -13,7 +12,6 @@ from ops.slo.document import DocumentError
 from .outcome import CannotTell, Failed
 from .service import Service
 
-_LOCK = threading.Lock()
 RULES = "monitoring/prometheus/rules"
 
 
@@ -43,11 +41,9 @@ def known(service: Service) -> spec.Spec:
 
 def stale(service: Service, *folders: str) -> list[str]:
     """What is derived below these folders, and not as slo.yaml derives it now."""
-    with _LOCK:
-        found = service.__dict__.get("_stale")
-        if found is None:
-            texts = outputs.made(known(service), service.package)
-            found = service.__dict__["_stale"] = outputs.differences(service.root, texts)
+    found = service.once(
+        "derived", lambda: outputs.differences(service.root, outputs.made(known(service), service.package))
+    )
     return [each for each in found if each.startswith(folders)]
 
 
@@ -57,11 +53,7 @@ def rules(service: Service) -> list[dict[str, Any]]:
     Raises:
         CannotTell: there is none, or a file is no YAML.
     """
-    with _LOCK:
-        found = service.__dict__.get("_rules")
-        if found is None:
-            found = service.__dict__["_rules"] = _read(service)
-    return found
+    return service.once("rules", lambda: _read(service))
 
 
 def alerting_rules(service: Service) -> list[dict[str, Any]]:

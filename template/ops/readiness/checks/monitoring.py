@@ -3,20 +3,16 @@
 import re
 from typing import Any, Final
 
-from ops.readiness import objectives, planted, sources
+from ops.readiness import datastores, objectives, planted
 from ops.readiness.checks.alerting import watched_by
 from ops.readiness.exposition import samples
 from ops.readiness.instance import until
-from ops.readiness.outcome import CannotTell, Failed, NotApplicable, Open
+from ops.readiness.outcome import CannotTell, Failed, Open
 from ops.readiness.registry import live, static
 from ops.readiness.running import ground
 from ops.readiness.service import Service
 
-# Packages by which a service talks to a database, and how metrics about one begin.
-_DRIVERS: Final = frozenset(
-    ["psycopg", "psycopg2", "asyncpg", "sqlalchemy", "sqlmodel", "tortoise", "peewee", "pymysql", "aiomysql", "MySQLdb",
-     "pymongo", "motor", "beanie", "redis", "valkey", "oracledb", "pyodbc", "aiosqlite", "cassandra", "elasticsearch"]
-)  # fmt: skip
+# How metrics about a database begin.
 _OF_DATABASES: Final = re.compile(
     r"(pg|postgres\w*|mysql|mongodb|redis|oracledb|elasticsearch|db_client|cnpg)_\w+"
 ).fullmatch
@@ -67,9 +63,7 @@ def of_the_service(service: Service) -> str:
 @live("monitor-db")
 def of_databases(service: Service) -> str:
     """A database that the service uses is told of in its metrics, and watched."""
-    used = databases(service)
-    if not used:
-        raise NotApplicable("the code imports no driver of a database, and the answers name no data store")
+    used = datastores.needed(service)
     watched = sorted(
         {
             name
@@ -159,15 +153,6 @@ def of_resources(service: Service) -> str:
     if not any(each.name == "event_loop_lag_seconds_bucket" for each in found):
         raise Failed("/metrics does not tell how late the event loop is (event_loop_lag_seconds)")
     return f"{', '.join(_RESOURCES)} of each of {len(workers)} workers, and event_loop_lag_seconds"
-
-
-def databases(service: Service) -> list[str]:
-    """Data stores that the service uses: by its answers, and by the drivers that its code imports."""
-    answer = str(service.answers.get("datastore", "none"))
-    found = {answer} - {"none", "None", ""}
-    for module in sources.own(service):
-        found |= {each.package for each in module.imports() if each.package in _DRIVERS}
-    return sorted(found)
 
 
 def _dependencies(text: str) -> dict[str, float] | None:

@@ -22,6 +22,7 @@ _CLIENTS: Final = frozenset(
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s{]+").match
 _INSTALLERS: Final = re.compile(r"\b(uv|pip3?|poetry|apt(-get)?|apk|git|make|npm|hatch)\b").search
 _LOG_FILES: Final = re.compile(r"(^|\.)((Timed)?RotatingFileHandler|FileHandler|WatchedFileHandler)$").search
+_GITLAB: Final = ".gitlab-ci.yml"
 _STICKY: Final = {"sessionAffinity": "ClientIP", "hostNetwork": True}
 
 
@@ -110,15 +111,16 @@ def parity(service: Service) -> str:
     """The tests run on the Python that production runs on, and every environment gets the same image."""
     image = dockerfile.python(service.text("Dockerfile"))
     tested = _tested_on(service)
-    if image and tested and image not in tested:
-        raise Failed(f"the image has Python {image}, and the tests run on {', '.join(sorted(tested))}")
+    for path, versions in tested.items():
+        if image and image not in versions:
+            raise Failed(f"the image has Python {image}, and {path} tests on {', '.join(sorted(versions))}")
     names = _image_names(service)
     if len(set(names.values())) > 1:
         raise Failed(f"environments run different images: {', '.join(f'{e}: {n}' for e, n in names.items())}")
     if not tested and not names:
         raise CannotTell("no workflow that runs the tests, and no deploy/*/kustomization.yaml, could be read")
     return (
-        f"Python {image or 'of the base image'} in the image, {', '.join(sorted(tested)) or 'unknown'} in the tests; "
+        f"Python {image or 'of the base image'} in the image and in {', '.join(sorted(tested)) or 'no pipeline'}; "
         f"{', '.join(names) or 'no environment'} run the same image"
     )
 
@@ -194,17 +196,23 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _tested_on(service: Service) -> set[str]:
-    """Versions of Python of every workflow's job that runs `make test`."""
-    found: set[str] = set()
+def _tested_on(service: Service) -> dict[str, set[str]]:
+    """Versions of Python of each pipeline's jobs that run `make test`, by the pipeline's file."""
+    found: dict[str, set[str]] = {}
     for file in sorted((service.root / ".github/workflows").glob("*.y*ml")):
-        document = service.mapping(file.relative_to(service.root).as_posix())
+        path = file.relative_to(service.root).as_posix()
+        document = service.mapping(path)
         jobs = document.get("jobs")
         for job in jobs.values() if isinstance(jobs, dict) else ():
             steps = [step for step in job.get("steps") or () if isinstance(step, dict)] if isinstance(job, dict) else []
             if any("make test" in str(step.get("run", "")) for step in steps):
-                found |= {each for step in steps for each in _versions(step, job, document)}
-    return found
+                found.setdefault(path, set()).update(each for step in steps for each in _versions(step, job, document))
+    if (service.root / _GITLAB).is_file():
+        document = service.mapping(_GITLAB)
+        jobs = [job for job in document.values() if isinstance(job, dict) and "make test" in str(job.get("script", ""))]
+        images = [str(job.get("image") or (document.get("default") or {}).get("image")) for job in jobs]
+        found[_GITLAB] = {each[1] for image in images if (each := re.search(r"python:(\d+\.\d+)", image))}
+    return {path: versions for path, versions in found.items() if versions}
 
 
 def _versions(step: dict[str, Any], job: dict[str, Any], document: dict[Any, Any]) -> list[str]:
@@ -212,10 +220,10 @@ def _versions(step: dict[str, Any], job: dict[str, Any], document: dict[Any, Any
     if name := re.fullmatch(r"\$\{\{\s*(inputs|matrix)\.([\w-]+)\s*\}\}", given):
         if name[1] == "matrix":
             listed = ((job.get("strategy") or {}).get("matrix") or {}).get(name[2]) or []
-            return [str(each) for each in listed]
+            return [".".join(str(each).split(".")[:2]) for each in listed]
         calls = (document.get(True) or document.get("on") or {}).get("workflow_call") or {}
         given = str(((calls.get("inputs") or {}).get(name[2]) or {}).get("default", ""))
-    return [given] if re.fullmatch(r"\d+\.\d+(\.\d+)?", given) else []
+    return [found[1]] if (found := re.fullmatch(r"(\d+\.\d+)(\.\d+)?", given)) else []
 
 
 def _image_names(service: Service) -> dict[str, str]:
