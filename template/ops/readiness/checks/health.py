@@ -6,7 +6,7 @@ import sys
 from time import monotonic
 
 import httpx2
-from ops.readiness import planted
+from ops.readiness import pipelines, planted
 from ops.readiness.checks.twelve_factor import called_peers
 from ops.readiness.instance import until
 from ops.readiness.outcome import CannotTell, Failed
@@ -115,8 +115,27 @@ def smoke(service: Service) -> str:
                 target.client.disconnect()
     if wrong:
         raise Failed("; ".join(wrong))
+    without = deployments_without(service, "smoke-inside", "smoke")
+    if without:
+        raise Failed(f"{', '.join(without)} deploys, and runs no smoke test afterwards")
     named = ", ".join(each.name for each in found.requests)
-    return f"{len(found.requests)} requests of smoke.yaml are answered as expected: {named}"
+    return f"{len(found.requests)} requests of smoke.yaml are answered as expected, after each deployment, too: {named}"
+
+
+def deployments_without(service: Service, *verbs: str) -> list[str]:
+    """The pipelines' jobs that deploy, and run none of these verbs.
+
+    Raises:
+        CannotTell: there is no pipeline, or it can't be read; the rows on delivery say so.
+    """
+    try:
+        found = pipelines.platforms(service)
+    except Failed as failed:
+        raise CannotTell(f"what a deployment does can't be told: {failed}") from None
+    jobs = [job for each in found for job in each.jobs]
+    if not any(job.runs(verb) for job in jobs for verb in verbs):
+        return [", ".join(sorted({each.name for each in found}))]
+    return sorted({job.place for job in jobs if job.runs("deploy") and not any(job.runs(verb) for verb in verbs)})
 
 
 def smoke_plan(service: Service, at: Ground) -> Plan:
