@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ops.readiness import dockerfile, objectives, sources
-from ops.readiness.checks import twelve_factor
+from ops.readiness.checks import contract, parity, twelve_factor
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import Look
 from ops.readiness.service import Service
@@ -190,7 +190,7 @@ def test_the_tests_run_on_the_python_of_the_image(shop: Path, workflow: str, wro
         "utf-8",
     )
 
-    assert told(shop, twelve_factor.parity, "") == wrong
+    assert told(shop, parity.parity, "") == wrong
 
 
 def test_environments_that_run_other_images_are_told(shop: Path) -> None:
@@ -201,7 +201,7 @@ def test_environments_that_run_other_images_are_told(shop: Path) -> None:
             f"images: [{{name: service, newName: {image}}}]\n", "utf-8"
         )
 
-    assert told(shop, twelve_factor.parity, "") == (
+    assert told(shop, parity.parity, "") == (
         "environments run different images: production: registry/shop-production, staging: registry/shop"
     )
 
@@ -214,14 +214,14 @@ def test_what_ties_instances_down_is_told(shop: Path, text: str) -> None:
     (shop / "deploy/production").mkdir(parents=True)
     (shop / "deploy/production/patch.yaml").write_text(f"# hostPort: 1\n{text}\n", "utf-8")
 
-    assert len(twelve_factor.pinned(Service(shop))) == 1
+    assert len(contract.pinned(Service(shop))) == 1
 
 
 def test_a_comment_ties_nothing_down(shop: Path) -> None:
     (shop / "deploy").mkdir()
     (shop / "deploy/patch.yaml").write_text("a: 1\n# sessionAffinity: ClientIP\n#  hostPort: 80\n", "utf-8")
 
-    assert twelve_factor.pinned(Service(shop)) == []
+    assert contract.pinned(Service(shop)) == []
 
 
 def test_metrics_of_an_expression_are_found_wherever_they_stand() -> None:

@@ -5,25 +5,22 @@
 stopped under load. All of them can run side by side.
 """
 
-import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex, token_urlsafe
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import yaml
 from ops.smoke.masking import Masks
 
-from . import listening, planted
+from . import arrangement, listening, planted
 from .instance import Ended, Instance, Launch, await_life, free_port, outputs, run, started
+from .once import Once
 from .outcome import CannotTell
 from .service import Service
-
-T = TypeVar("T")
 
 WORKERS: Final = 2
 # What the file says of settings that nothing else gives, and what the environment says against the file.
@@ -36,30 +33,6 @@ _BASE: Final[dict[str, Any]] = {
     "shutdown": {"drain_seconds": 0, "timeout_seconds": 1},
 }
 _LOCK = threading.Lock()
-
-
-class Once:
-    """Values that are made once, whichever of several threads asks first; what went wrong is told to all of them."""
-
-    def __init__(self) -> None:
-        self._made: dict[str, tuple[Any, Exception | None]] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, name: str, make: Callable[[], T]) -> T:
-        """The value of this name."""
-        with self._lock:
-            lock = self._locks.setdefault(name, threading.Lock())
-        with lock:
-            if name not in self._made:
-                try:
-                    self._made[name] = make(), None
-                except Exception as error:  # noqa: BLE001 - told to whoever asks
-                    self._made[name] = None, error
-        value, wrong = self._made[name]
-        if wrong is not None:
-            raise wrong.with_traceback(None)
-        return value  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -142,7 +115,7 @@ class Ground:
             "status": {"tokens": [self.token]},
             "shutdown": {"drain_seconds": 1, "timeout_seconds": 5},
         }
-        env = {**self._environment("stopping", made), **self._planted(broken)}
+        env = {**self._arranged("stopping", made), **self._planted(broken)}
         instance, alive = self.once.get("stopping", lambda: self._alive("stopping", Launch(*self._where, env)))
         if not alive:
             raise CannotTell(f"a second instance does not start: {self.told(instance)}")
@@ -161,7 +134,7 @@ class Ground:
         ended = self.command(name, "config", env=env)
         if ended.status:
             raise CannotTell(f"app config ended with {ended.status}: {self._last(ended.stderr)}")
-        return _settings(ended.stdout)
+        return arrangement.effective(ended.stdout)
 
     def main_environment(self) -> dict[str, str]:
         """What the main instance is started with."""
@@ -207,7 +180,7 @@ class Ground:
         for each in self.there if linked else ():
             (folder / each.name).symlink_to(each)
         env = {
-            **self._environment(name, {**_BASE, "workers": 1}),
+            **self._arranged(name, {**_BASE, "workers": 1}),
             "HOME": str(folder),
             "TMPDIR": str(self.folder_of("temporary")),
             "APP_PORT": str(port),
@@ -231,28 +204,16 @@ class Ground:
             },
         }
         in_file = {"request_header_bytes": HEADER_BYTES_OF_FILE, "request_body_bytes": BODY_BYTES_OF_FILE}
-        env = self._environment("main", made, {**made, "limits": in_file})
+        env = self._arranged("main", made, {**made, "limits": in_file})
         return {**env, **self._planted(self.folder / "never")}
 
     def _planted(self, broken: Path) -> dict[str, str]:
         return {planted.PREFIX: self.prefix, planted.PEER: self.peer.url, planted.BREAK: str(broken)}
 
-    def _environment(
+    def _arranged(
         self, name: str, settings: Mapping[str, Any], in_file: Mapping[str, Any] | None = None
     ) -> dict[str, str]:
-        """Variables that say all of this, with a file that says the same: which of the two wins matters to one row."""
-        made = self.folder / f"{name}.yaml"
-        made.write_text(yaml.safe_dump(_merged(self._own_file(), settings if in_file is None else in_file)), "utf-8")
-        return {**self.service.live.env, "APP_CONFIG_FILE": str(made), **dict(_variables(settings))}
-
-    def _own_file(self) -> dict[str, Any]:
-        """What the owner's file of configuration says."""
-        file = self.service.root / self.service.live.config
-        try:
-            own = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
-            raise CannotTell(f"{self.service.live.config}, with which checks start the service, is no YAML") from None
-        return own if isinstance(own, dict) else {}
+        return arrangement.environment(self.service, self.folder / f"{name}.yaml", settings, in_file)
 
     def _last(self, text: str) -> str:
         lines = [line for line in text.splitlines() if line.strip()]
@@ -273,32 +234,4 @@ def ground(service: Service) -> Ground:
             there = tuple(service.root.absolute().iterdir())
             found = service.__dict__["_ground"] = Ground(service, folder, masks, there=there)
             masks.add(found.token)
-    return found
-
-
-def _merged(own: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(own)
-    for key, value in ours.items():
-        inner = own.get(key)
-        merged[key] = _merged(inner if isinstance(inner, dict) else {}, value) if isinstance(value, dict) else value
-    return merged
-
-
-def _variables(settings: Mapping[str, Any], prefix: str = "APP_") -> Iterator[tuple[str, str]]:
-    """Environment variables that say the same; sections are opened, but for the levels, whose names are loggers'."""
-    for name, value in settings.items():
-        if isinstance(value, dict) and name != "levels":
-            yield from _variables(value, f"{prefix}{name.upper()}__")
-        else:
-            yield f"{prefix}{name.upper()}", value if isinstance(value, str) else json.dumps(value)
-
-
-def _settings(text: str) -> dict[str, tuple[str, str]]:
-    """Name, value and origin from lines of three columns; a value in JSON may hold spaces, but not two of them."""
-    found = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition(" ")
-        value, _, origin = rest.strip().rpartition("  ")
-        if name and origin:
-            found[name] = value.strip(), origin.strip()
     return found

@@ -6,8 +6,7 @@ import sys
 from time import monotonic
 
 import httpx2
-from ops.readiness import pipelines, planted
-from ops.readiness.checks.twelve_factor import called_peers
+from ops.readiness import pipelines, planted, sources
 from ops.readiness.instance import until
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import live
@@ -80,7 +79,7 @@ def third_party(service: Service) -> str:
         raise Failed(f"a dependency that never answers is told as {entry.get('state')}: {entry.get('output')}")
     if not entry.get("time") or entry.get("age_seconds") is None:
         raise Failed("/status does not tell when a dependency was looked at last")
-    missing = {peer: place for peer, place in called_peers(service).items() if peer not in told}
+    missing = {peer: place for peer, place in sources.peers(service).items() if peer not in told}
     if missing:
         named = ", ".join(f"{peer} ({place})" for peer, place in missing.items())
         raise Failed(f"called, and without a check of its health: {named}: add a Check of that name in create_app")
