@@ -82,7 +82,7 @@ def test_a_setting_that_has_no_default_is_given_by_readiness_yaml_and_told_by_no
     assert "a-secret-of-this-test" not in json.dumps(rows)
 
 
-def test_middleware_that_keeps_the_checks_out_is_told_and_fails_no_row(copy: Path, python: Path) -> None:
+def test_middleware_that_keeps_strangers_out_does_not_keep_the_checks_out(copy: Path, python: Path) -> None:
     edit(
         copy,
         APP,
@@ -95,14 +95,24 @@ def test_middleware_that_keeps_the_checks_out_is_told_and_fails_no_row(copy: Pat
         "    app.include_router(router)\n",
     )
 
-    rows = looked(python, copy, "workers", "drain", "log-levels", "log-sensitive", "health", "config-env", "smoke")
+    rows = looked(python, copy)
 
-    state = {id_: row["state"] for id_, row in rows.items()}
-    assert state == {
-        **dict.fromkeys(("workers", "drain", "log-levels", "log-sensitive", "health"), "cannot tell"),
-        **dict.fromkeys(("config-env", "smoke"), "pass"),
-    }
-    assert "401" in rows["workers"]["seen"]
+    assert {id_: row for id_, row in rows.items() if row["state"] in ("fail", "cannot tell")} == {}
+
+
+def test_an_application_in_which_the_checks_find_no_place_is_told_and_fails_no_row(copy: Path, python: Path) -> None:
+    edit(
+        copy,
+        APP,
+        "    return app\n",
+        "    async def whole(scope, receive, send):\n        await app(scope, receive, send)\n\n    return whole\n",
+    )
+
+    rows = looked(python, copy, "workers", "drain", "log-sensitive", "health", "config-env", "smoke", "status-token")
+
+    assert {id_ for id_, row in rows.items() if row["state"] == "pass"} == {"config-env", "smoke", "status-token"}
+    assert {row["state"] for row in rows.values()} == {"pass", "cannot tell"}
+    assert rows["workers"]["seen"] == "a route that the check adds is answered 404"
 
 
 def test_a_service_of_another_name_package_and_answers_passes(source: Path, tmp_path: Path, python: Path) -> None:

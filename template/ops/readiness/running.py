@@ -42,7 +42,7 @@ class Ground:
     Attributes:
         folder: for their files; removed at the end.
         token: of the status route, from the environment.
-        prefix: of the routes that are planted.
+        planted: beginning of the paths of the routes that are planted.
         masks: hide what the owner says of the environment.
         there: the service's files and folders before anything was started.
         asking: held by whoever sends the owner's own requests, which others count.
@@ -52,7 +52,7 @@ class Ground:
     folder: Path
     masks: Masks
     token: str = field(default_factory=lambda: token_urlsafe(24), repr=False)
-    prefix: str = field(default_factory=lambda: f"/readiness-{token_hex(6)}")
+    planted: str = field(default_factory=lambda: f"/readiness-{token_hex(6)}")
     there: tuple[Path, ...] = ()
     once: Once = field(default_factory=Once)
     asking: threading.Lock = field(default_factory=threading.Lock)
@@ -82,6 +82,11 @@ class Ground:
         if not alive:
             raise CannotTell(f"the service does not start: {self.told(instance)}")
         return instance
+
+    @property
+    def prefix(self) -> str:
+        """Of the planted routes that answer: those behind the owner's middleware, unless it keeps the checks out."""
+        return self.once.get("prefix", self._prefix)
 
     def attempt(self) -> tuple[Instance, bool]:
         """The same, and whether it answers."""
@@ -167,6 +172,10 @@ class Ground:
         self.service.ending.callback(instance.end)
         return instance, await_life(instance)
 
+    def _prefix(self) -> str:
+        reached = self.main().get(f"{self.planted}/process").status_code == 200
+        return self.planted if reached else self.planted + planted.BESIDE
+
     def _bare(self) -> tuple[Instance, bool, tuple[str, ...]]:
         instance, alive = self._alive("bare", Launch(*self._where, {}))
         given = self.service.live.env
@@ -208,7 +217,7 @@ class Ground:
         return {**env, **self._planted(self.folder / "never")}
 
     def _planted(self, broken: Path) -> dict[str, str]:
-        return {planted.PREFIX: self.prefix, planted.PEER: self.peer.url, planted.BREAK: str(broken)}
+        return {planted.PREFIX: self.planted, planted.PEER: self.peer.url, planted.BREAK: str(broken)}
 
     def _arranged(
         self, name: str, settings: Mapping[str, Any], in_file: Mapping[str, Any] | None = None

@@ -120,6 +120,6 @@ def _of_routes(at: Ground) -> "Counter[str]":
     """Requests by route, without those that checks have added or made up."""
     found: Counter[str] = Counter()
     for labels, value in _counts(samples(at.main().get("/metrics").text)):
-        if not labels.get("http_route", "").startswith(at.prefix) and labels.get("http_route") != "_UNMATCHED":
+        if not labels.get("http_route", "").startswith(at.planted) and labels.get("http_route") != "_UNMATCHED":
             found[f"{labels.get('http_request_method')} {labels.get('http_route')}"] += int(value)
     return found
