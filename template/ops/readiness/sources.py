@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from . import parsing
 from .outcome import CannotTell
 from .service import Service
 
@@ -89,7 +90,7 @@ def texts(node: ast.AST) -> list[str]:
 
 def _module(service: Service, path: str) -> Module:
     try:
-        tree = ast.parse(service.text(path))
+        tree = parsing.tree(service.text(path))
     except (SyntaxError, ValueError) as error:
         raise CannotTell(f"{path}:{getattr(error, 'lineno', None) or 1}: is no Python") from None
     return Module(path, tree, _names(tree))

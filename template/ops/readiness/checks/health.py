@@ -6,7 +6,7 @@ import sys
 from time import monotonic
 
 import httpx2
-from ops.readiness import pipelines, planted, sources
+from ops.readiness import parsing, pipelines, planted, sources
 from ops.readiness.instance import until
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import live
@@ -175,7 +175,7 @@ def _time_of_status(at: Ground, headers: dict[str, str]) -> float:
 
 def _compares_in_constant_time(service: Service) -> bool:
     try:
-        tree = ast.parse(service.text(f"src/{service.package}/ops/endpoints.py"))
+        tree = parsing.tree(service.text(f"src/{service.package}/ops/endpoints.py"))
     except SyntaxError:
         raise CannotTell(f"src/{service.package}/ops/endpoints.py is no Python {sys.version_info.major}") from None
     return any(isinstance(node, ast.Attribute) and node.attr == "compare_digest" for node in ast.walk(tree))
