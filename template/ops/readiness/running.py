@@ -23,6 +23,7 @@ from .outcome import CannotTell
 from .service import Service
 
 WORKERS: Final = 2
+DRAIN_SECONDS: Final = 1.5
 # What the file says of settings that nothing else gives, and what the environment says against the file.
 HEADER_BYTES_OF_FILE: Final = 20_000
 BODY_BYTES_OF_FILE, BODY_BYTES_OF_ENVIRONMENT = 3 * 2**20, 2 * 2**20
@@ -32,6 +33,8 @@ _BASE: Final[dict[str, Any]] = {
     "log": {"format": "json", "level": "INFO"},
     "shutdown": {"drain_seconds": 0, "timeout_seconds": 1},
 }
+EX_UNAVAILABLE: Final = 69  # the address can't be had
+_TRIES: Final = 3
 _LOCK = threading.Lock()
 
 
@@ -118,7 +121,7 @@ class Ground:
             **_BASE,
             "workers": WORKERS,
             "status": {"tokens": [self.token]},
-            "shutdown": {"drain_seconds": 1, "timeout_seconds": 5},
+            "shutdown": {"drain_seconds": DRAIN_SECONDS, "timeout_seconds": 5},
         }
         env = {**self._arranged("stopping", made), **self._planted(broken)}
         instance, alive = self.once.get("stopping", lambda: self._alive("stopping", Launch(*self._where, env)))
@@ -165,12 +168,16 @@ class Ground:
         return self.service.root, self.service.package
 
     def _alive(self, name: str, launch: Launch, **changed: str) -> tuple[Instance, bool]:
-        port = free_port()
+        """Start one, and wait until it answers; at another port if somebody was quicker to take this one."""
         env = {"APP_HOST": "127.0.0.1", **launch.env, "APP_METRICS__DIR": str(self.folder_of(f"{name}-metrics"))}
-        env = {**env, "APP_PORT": str(port), **changed}
-        instance = started(Launch(launch.root, launch.package, env, launch.cwd, launch.clean), port)
-        self.service.ending.callback(instance.end)
-        return instance, await_life(instance)
+        for _ in range(_TRIES):
+            port = free_port()
+            given = {**env, "APP_PORT": str(port), **changed}
+            instance = started(Launch(launch.root, launch.package, given, launch.cwd, launch.clean), port)
+            self.service.ending.callback(instance.end)
+            if (alive := await_life(instance)) or instance.process.poll() != EX_UNAVAILABLE:
+                break
+        return instance, alive
 
     def _prefix(self) -> str:
         reached = self.main().get(f"{self.planted}/process").status_code == 200
@@ -185,18 +192,15 @@ class Ground:
 
     def _elsewhere(self, name: str, linked: bool) -> tuple[Instance, bool, Path]:
         self.main()
-        folder, port = self.folder_of(name), free_port()
+        folder = self.folder_of(name)
         for each in self.there if linked else ():
             (folder / each.name).symlink_to(each)
         env = {
             **self._arranged(name, {**_BASE, "workers": 1}),
             "HOME": str(folder),
             "TMPDIR": str(self.folder_of("temporary")),
-            "APP_PORT": str(port),
         }
-        instance = started(Launch(*self._where, env, cwd=folder, clean=True), port)
-        self.service.ending.callback(instance.end)
-        return instance, await_life(instance), folder
+        return *self._alive(name, Launch(*self._where, env, cwd=folder, clean=True)), folder
 
     def _main_environment(self) -> dict[str, str]:
         mail = {"host": "127.0.0.1", "port": self.mailbox.port, "security": "none", "to": list(MAILED_TO)}
