@@ -115,6 +115,6 @@ def test_what_went_wrong_once_is_told_to_all() -> None:
     ],
 )
 def test_the_last_words_of_an_instance_are_readable(lines: list[bytes], errors: list[bytes], told: str) -> None:
-    instance = Instance(Written(), 1, lines, errors)  # type: ignore[arg-type]
+    instance = Instance(Written(), 1, lines, errors)
 
     assert instance.last_words() == told

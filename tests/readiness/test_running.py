@@ -38,7 +38,7 @@ def looked(python: Path, root: Path, *rows: str) -> dict[str, dict[str, Any]]:
     """These live rows, or all of them, by id."""
     which = ["--only", ",".join(rows)] if rows else ["--kind", "live"]
     done = subprocess.run(
-        [python, "-m", "ops.readiness", *which, "--json"],
+        [str(python), "-m", "ops.readiness", *which, "--json"],
         cwd=root,
         env=clean_environment(PYTHONPATH=str(root / "src")),
         capture_output=True,
@@ -125,7 +125,7 @@ def test_a_service_of_another_name_package_and_answers_passes(source: Path, tmp_
         python_version="3.11",
         availability_target="95",
     )
-    derive = [python, "-m", "ops.slo", "make"]
+    derive = [str(python), "-m", "ops.slo", "make"]
     subprocess.run(derive, cwd=root, check=True, env=clean_environment(), capture_output=True)
 
     rows = looked(python, root)
@@ -158,7 +158,7 @@ def children_of(session: int) -> Iterator[int]:
 
 def test_a_run_that_is_killed_leaves_no_process_behind(copy: Path, python: Path) -> None:
     run = subprocess.Popen(
-        [python, "-m", "ops.readiness", "--only", "drain", "--json"],
+        [str(python), "-m", "ops.readiness", "--only", "drain", "--json"],
         cwd=copy,
         env=clean_environment(PYTHONPATH=str(copy / "src")),
         stdout=subprocess.DEVNULL,
@@ -176,7 +176,7 @@ def test_a_run_leaves_no_folder_and_no_process_behind(copy: Path, python: Path, 
     folder.mkdir()
     with services.temporary():
         done = subprocess.run(
-            [python, "-m", "ops.readiness", "--only", "workers,twelve-factor", "--json"],
+            [str(python), "-m", "ops.readiness", "--only", "workers,twelve-factor", "--json"],
             cwd=copy,
             env=clean_environment(PYTHONPATH=str(copy / "src"), TMPDIR=str(folder)),
             capture_output=True,
