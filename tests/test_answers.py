@@ -391,7 +391,7 @@ def strings(tree: Any) -> Iterator[str]:
 def read_page(text: str) -> list[str]:
     """The paragraphs, headings, cells and blocks of a Markdown page, as a reader sees them."""
     matter = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
-    found = []
+    found: list[str] = []
     if matter:
         found += strings(yaml.safe_load(matter[1]))
         text = text[matter.end() :]
