@@ -11,10 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import copier
 import pytest
 
+from tests.quick import quick
 from tests.services import clean_environment
-from tests.updates import FIRST, SECOND, born, commit, edit, git, hooks, run, tree, two_releases
+from tests.updates import FIRST, SECOND, UV, born, commit, edit, git, hooks, run, tree, two_releases
 
 pytestmark = pytest.mark.slow
 
@@ -33,10 +35,10 @@ def newborn(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def updated(newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What an undisturbed update makes of it."""
+    """What an undisturbed update makes of it, in a process of its own: the other ones here are forks of a warm one."""
     project = tmp_path_factory.mktemp("updated") / "orders"
     shutil.copytree(newborn, project)
-    hooks(project, "update", check=True)
+    run(*MAKE_UPDATE, cwd=project, UV=str(UV))
     return project
 
 
@@ -54,6 +56,19 @@ def completed(newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(newborn: Path, tmp_path: Path) -> Path:
     shutil.copytree(newborn, tmp_path / "orders")
     return tmp_path / "orders"
+
+
+def test_updates_of_these_tests_that_leave_out_repetitions_are_those_of_a_process_of_its_own(
+    service: Path, updated: Path, completed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(service, tmp_path / "plain")
+    with quick():
+        copier.run_update(tmp_path / "plain", defaults=True, skip_answered=True, overwrite=True, quiet=True)
+
+    assert hooks(tmp_path / "plain", "migrate").returncode == 0
+    assert tree(tmp_path / "plain") == tree(completed)
+    assert hooks(service, "update").returncode == 0
+    assert tree(service) == tree(updated)
 
 
 def answers(project: Path, key: str) -> str:
@@ -359,7 +374,7 @@ def test_a_plain_copier_update_leaves_what_make_migrate_completes(service: Path,
 
 def killed(command: list[str], cwd: Path, seconds: float) -> None:
     """Kill a command and its children after a while."""
-    variables = clean_environment(UV=str(Path(sys.executable).with_name("uv")))
+    variables = clean_environment(UV=str(UV))
     process = subprocess.Popen(
         command, cwd=cwd, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
