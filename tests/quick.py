@@ -116,9 +116,8 @@ _clone: Callable[..., str] = _vcs.clone
 
 
 def _clone_once(url: str, ref: str = "HEAD", location: str | None = None) -> str:
-    """A clone that is kept, as long as the repository's branches and tags are what they were."""
-    git = Path(url.removeprefix("file://"))
-    git = git / ".git" if (git / ".git").is_dir() else git
+    """A clone that is kept, as long as the repository's branches and tags are what they were; of a plain path alone."""
+    git = Path(url, ".git") if Path(url, ".git").is_dir() else Path(url)
     if ref == "HEAD" or not (git / "HEAD").is_file() or (git / "shallow").exists():
         return _clone(url, ref, location)
     named = [git / "HEAD", git / "packed-refs", *sorted((git / "refs").rglob("*"))]
