@@ -32,7 +32,7 @@ check: install ## Check format, lint and types, of the template's files too
 	$(BIN)/python tests/manifest.py --check
 	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py copying.py
 	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache ops/slo ops/smoke ops/delivery
-	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache --config-file ../pyproject.toml -p ops.load -p ops.readiness
+	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache --config-file ../pyproject.toml -p ops.documents -p ops.load -p ops.readiness
 	$(BIN)/python tests/in_place.py
 	$(MAKE) --no-print-directory -C .in-place install lint # its files are links, which the check of a service refuses
 

@@ -26,6 +26,7 @@ _INSTEAD = {
     "tests/ops/*": "write a test of your own in tests/, outside of tests/ops/",
     "ops/slo/alerts.yaml": "set thresholds and severities, or switch an alert off, under x-ops in slo.yaml",
     "ops/slo/*": "change slo.yaml and docs/runbook.md; rules of your own go into a rule file of your own",
+    "ops/documents/*": "what it writes comes from the code, uv.lock and slo.yaml; all else in docs/ is yours",
     "ops/smoke/*": "requests of your own go into smoke.yaml",
     "ops/Makefile": "a target of the same name in Makefile takes its place",
     "ops/*.toml": "set it in pyproject.toml, where your values win",

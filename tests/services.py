@@ -62,9 +62,16 @@ def sync(project: Path) -> Path:
     command = [str(uv), "sync", "--quiet", "--python", sys.executable]
     subprocess.run(command, cwd=project, check=True, env=clean_environment(), capture_output=True)
     if (project / "slo.yaml").is_file() and not (project / "monitoring").is_dir():
-        derive = [str(project / ".venv/bin/python"), "-m", "ops.slo", "make"]
-        subprocess.run(derive, cwd=project, check=True, env=clean_environment(), capture_output=True)
+        derived(project, "ops.slo")
+    if not (project / "docs/reference").is_dir():
+        derived(project, "ops.documents")
     return project
+
+
+def derived(project: Path, tool: str) -> None:
+    """Make what one of the service's tools makes."""
+    make = [str(project / ".venv/bin/python"), "-m", tool, "make"]
+    subprocess.run(make, cwd=project, check=True, env=clean_environment(), capture_output=True)
 
 
 def free_port() -> int:

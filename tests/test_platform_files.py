@@ -18,6 +18,10 @@ from tests.test_render import LONG
 
 TOOLS = Path(sys.executable).parent
 SHARED = ["pyproject.toml", "Dockerfile", ".gitignore"]
+WORKFLOWS = [
+    *("check", "deliver", "release", "rollback"),
+    *("ops-check", "ops-deploy", "ops-image", "ops-readiness", "ops-rollback", "ops-update"),
+]
 BLOCK = re.compile(r"^# begin ops\b.*?^# end ops$\n", re.MULTILINE | re.DOTALL)
 ANSWERS: dict[str, dict[str, str]] = {
     "default": {"description": "Zebra crossings", "owner_team": "Quokka"},
@@ -73,16 +77,14 @@ def steps(workflow: Path) -> list[dict[str, Any]]:
     "command",
     [
         ["check-jsonschema", "--builtin-schema", "vendor.renovate", "renovate.json"],
-        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", "check", "ops-check", "ops-update"],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
         ["zizmor", "--offline", "--no-progress", ".github/workflows"],
         ["hadolint", "--failure-threshold", "style", "Dockerfile"],
     ],
     ids=lambda command: "-".join(part for part in command if not part.startswith("-")),
 )
 def test_linters_find_nothing(service: Path, command: list[str]) -> None:
-    names = [
-        f".github/workflows/{part}.yml" if part == "check" or part.startswith("ops-") else part for part in command
-    ]
+    names = [f".github/workflows/{part}.yml" if part in WORKFLOWS else part for part in command]
 
     done = run(*names, cwd=service)
 
@@ -114,10 +116,11 @@ def test_a_job_has_only_the_permissions_that_it_names_an_end_and_no_credentials_
         assert yaml.safe_load(workflow.read_text("utf-8"))["permissions"] == {}
         for job in jobs(workflow):
             assert "permissions" in job
-            assert "uses" in job or job["timeout-minutes"] <= 30
+            assert "uses" in job or job["timeout-minutes"] <= 60
     checkouts = [step for each in workflows for step in steps(each) if "actions/checkout" in step.get("uses", "")]
 
-    assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
+    assert {step["with"]["persist-credentials"] for step in checkouts} == {False}
+    assert len(checkouts) >= 12
 
 
 def test_python_is_the_answer_in_the_image_and_in_every_workflow(service: Path, workflows: list[Path]) -> None:
@@ -125,7 +128,7 @@ def test_python_is_the_answer_in_the_image_and_in_every_workflow(service: Path, 
     text = "".join(each.read_text("utf-8") for each in (service / "Dockerfile", *workflows))
 
     assert re.findall(r"^FROM python:(\S+)-slim AS base$", text, re.MULTILINE) == [answer]
-    assert re.findall(r'(?:default|python-version): "([^"]+)"', text) == [answer, answer]
+    assert set(re.findall(r'(?:default|python-version): "([3][.][^"]+)"', text)) == {answer}
 
 
 def test_free_text_is_in_no_file_that_a_machine_acts_on(service: Path) -> None:

@@ -7,6 +7,7 @@ python -m ops.delivery deploy ENVIRONMENT IMAGE  brings an image, named by its d
 python -m ops.delivery rollback ENVIRONMENT      goes back to the revision before, and waits
 python -m ops.delivery promote ENVIRONMENT       lets the preview of a blue/green rollout take over
 python -m ops.delivery reach ENVIRONMENT -- …    runs a command that needs {url}, the service's own address
+python -m ops.delivery smoke-restored ENVIRONMENT -- …  runs the smoke tests of the commit that runs there
 python -m ops.delivery release-check TAG         whether a tag is this version, of a commit that was built
 python -m ops.delivery sign-off ENVIRONMENT IMAGE …  records who has let it in
 """

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import cluster, forwarding, reading, releasing, rollouts, signing_off, tagging
+from . import cluster, forwarding, reading, releasing, restored, rollouts, signing_off, tagging
 from .checking import DEPLOY
 from .reading import DeliveryError
 
@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
         ("rollback", _rollback, "go back to the revision before, and wait until it runs"),
         ("promote", _promote, "let the preview of a blue/green rollout take over"),
         ("reach", _reach, "run a command while the service can be reached; {url} in it is where"),
+        ("smoke-restored", _smoke_restored, "run the smoke tests of the commit that runs, after a rollback"),
         ("sign-off", _sign_off, "record who has let an image into an environment"),
     ):
         parser = commands.add_parser(name, help=summary)
@@ -37,6 +38,8 @@ def add(commands: Any) -> None:
             parser.add_argument("image", help="NAME@sha256:…")
         if name == "rollback":
             parser.add_argument("--from", dest="only_from", metavar="IMAGE", help="do nothing if another one runs")
+        if name == "smoke-restored":
+            parser.add_argument("options", nargs="*", metavar="OPTION", help="of python -m ops.smoke, after --")
         if name == "reach":
             parser.add_argument("program", nargs="+", metavar="COMMAND")
         if name == "sign-off":
@@ -112,6 +115,11 @@ def _promote(given: argparse.Namespace) -> int:
 def _reach(given: argparse.Namespace) -> int:
     known = _known(given.environment)
     return forwarding.run(known.namespace, known.preview or known.name, given.program)
+
+
+def _smoke_restored(given: argparse.Namespace) -> int:
+    known = _known(given.environment)
+    return restored.run(known.namespace, known.name, given.options)
 
 
 def _sign_off(given: argparse.Namespace) -> int:

@@ -24,12 +24,17 @@ def run(namespace: str, service: str, command: Sequence[str], seconds: float = 3
     Raises:
         ClusterError: there was no way to the service within these seconds.
     """
-    with _forwarded(namespace, service, seconds) as url:
+    with way(namespace, service, seconds) as url:
         return subprocess.run([part.replace(URL, url) for part in command], check=False).returncode
 
 
 @contextmanager
-def _forwarded(namespace: str, service: str, seconds: float) -> Iterator[str]:
+def way(namespace: str, service: str, seconds: float = 30) -> Iterator[str]:
+    """The address where the service can be reached, until the block ends.
+
+    Raises:
+        ClusterError: there was none within these seconds.
+    """
     given = ["--namespace", namespace, "port-forward", "--address=127.0.0.1", f"service/{service}", ":80"]
     process = subprocess.Popen([cluster.program(), *given], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     told: SimpleQueue[str] = SimpleQueue()

@@ -26,14 +26,14 @@ def check(root: Path, tag: str) -> str:
     version = _version(root)
     if tag != f"v{version}":
         raise TagError(
-            f"tag {tag!r}: pyproject.toml says version {version}, and so does the image of this commit: tag it v{version}, "
-            "or change the version, commit and push first"
+            f"tag {tag!r}: pyproject.toml says version {version}, and so does the image of this commit: tag it "
+            f"v{version}, or change the version, commit and push first"
         )
     branches = [each for each in _branches(root) if BUILT.fullmatch(each)]
     if not branches:
         raise TagError(
-            f"tag {tag}: this commit is neither on main nor on a branch hotfix/…, so it was not checked and built: push it "
-            "there"
+            f"tag {tag}: this commit is neither on main nor on a branch hotfix/…, so it was not checked and built: "
+            "push it there"
         )
     return version
 

@@ -1,9 +1,12 @@
 """What becomes of a row, and how a check says so."""
 
+import unicodedata
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Final, Literal
 
 State = Literal["pass", "fail", "open", "not applicable", "cannot tell"]
+STATES: Final[tuple[State, ...]] = ("fail", "cannot tell", "open", "pass", "not applicable")
+_HIDDEN: Final = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
 
 
 class BadInput(Exception):  # noqa: N818 - a mistake of the caller's, told in one message
@@ -24,6 +27,11 @@ class NotApplicable(Exception):  # noqa: N818 - an outcome
 
 class CannotTell(Exception):  # noqa: N818 - an outcome
     """The check could not look; the message says why, and what would let it."""
+
+
+def line(text: str) -> str:
+    """Foreign text on one line, without characters that show nothing, turn the direction or break a document."""
+    return " ".join("".join(" " if unicodedata.category(each) in _HIDDEN else each for each in text).split())
 
 
 @dataclass(frozen=True, slots=True)

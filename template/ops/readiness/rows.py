@@ -5,6 +5,20 @@ from typing import Final, Literal
 
 Gate = Literal["dev", "staging", "production"]
 GATES: Final[tuple[Gate, ...]] = ("dev", "staging", "production")
+FIRST: Final = "0.2.0"  # the version that brought the catalogue
+# In the order of the report; other themes follow.
+THEMES: Final = (
+    "Twelve-factor",
+    "Logs",
+    "Metrics, SLI, SLO, alerts",
+    "Health",
+    "Tests",
+    "Delivery",
+    "Container and platform",
+    "Data",
+    "Security and privacy",
+    "People and documents",
+)
 # What the catalogue is made of, by the names that `sources` uses; `own` is what the template itself asks for.
 DOCUMENTS: Final = {
     "nais": "What is production ready? (NAIS)",
@@ -62,4 +76,4 @@ class Row:
     from_availability: float = 0.0
     documents: tuple[str, ...] = ()
     only_if: tuple[tuple[str, str], ...] = ()
-    since: str = "0.2.0"
+    since: str = FIRST

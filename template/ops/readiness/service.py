@@ -1,13 +1,28 @@
 """The service as checks see it: its repository, read once and as late as possible, and a running instance of it."""
 
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from .outcome import CannotTell, Failed
+
+T = TypeVar("T")
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a safe loader, in C where there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How checks start the service: with which file of configuration, and which environment beside."""
+
+    config: str = "config/dev.yaml"
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -16,9 +31,23 @@ class Service:
 
     Attributes:
         root: the service's folder.
+        live: how it is started here.
+        ending: closed when the run is over: what a check starts for all, such as a running service, ends by it.
     """
 
     root: Path = field(default_factory=Path)
+    live: Live = field(default_factory=Live)
+    ending: ExitStack = field(default_factory=ExitStack)
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+    _making: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returns, made once whichever of several checks asks first."""
+        with self._making:
+            if name not in self._made:
+                self._made[name] = make()
+            found: T = self._made[name]
+            return found
 
     @cached_property
     def package(self) -> str:
@@ -56,7 +85,7 @@ class Service:
             Failed: it is not there, is no YAML, or holds something else.
         """
         try:
-            document = yaml.safe_load(self.text(path))
+            document = yaml.load(self.text(path), Loader=_LOADER)  # noqa: S506 - a safe one
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             raise Failed(f"{path}{f':{mark.line + 1}' if mark else ''}: is no YAML") from None

@@ -1,0 +1,81 @@
+"""The availability that was promised, and whether production is built for it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ops.delivery import objects
+from ops.readiness import manifests
+from ops.readiness.assessment import availability
+from ops.readiness.outcome import CannotTell, Failed, Open
+from ops.readiness.registry import static
+from ops.readiness.service import Service
+
+PRODUCTION: Final = "production"
+ARCHITECTURE: Final = "docs/architecture.md"
+ZONE: Final = "topology.kubernetes.io/zone"
+# From which target on production needs how many instances.
+INSTANCES: Final = ((99.9, 3), (99.5, 2), (0.0, 1))
+ROLLING, ZONES, MORE = 99.5, 99.9, 99.95
+
+
+@static("availability-target")
+def availability_target(service: Service) -> str:
+    """Production has the instances, the spread and the strategy that the objective needs."""
+    target = availability(service)
+    if not 0 < target < 100:
+        raise Failed("slo.yaml has no objective named availability with a percentage below 100")
+    environment = _production(service)
+    workloads = list(environment.of(*objects.WORKLOADS))
+    main = next((each for each in workloads if objects.main_container(each)), None)
+    if main is None:
+        raise CannotTell(f"deploy/{PRODUCTION} has no workload with a container named {objects.MAIN}")
+    if lacking := list(_lacking(environment, main, target)):
+        raise Failed(f"{target:g} % is promised, and deploy/{PRODUCTION} has {'; '.join(lacking)}")
+    if target >= MORE:
+        _told(service, target)
+    least = _least(environment, main)
+    return f"{target:g} % is promised; deploy/{PRODUCTION} has at least {least} instances, and what else that needs"
+
+
+def _production(service: Service) -> objects.Environment:
+    try:
+        return manifests.environment(service, PRODUCTION)
+    except Failed as failed:  # another row says what is wrong with it
+        raise CannotTell(str(failed)) from None
+
+
+def _lacking(environment: objects.Environment, main: dict[str, Any], target: float) -> Iterator[str]:
+    wanted = next(count for least, count in INSTANCES if target >= least)
+    if (count := _least(environment, main)) < wanted:
+        yield f"{count} instance{'s' if count > 1 else ''} at times of little load, and {wanted} are needed"
+    rolling = objects.mapping(main, "spec", "strategy", "rollingUpdate")
+    if target >= ROLLING and main.get("kind") == "Deployment" and rolling.get("maxUnavailable") not in (0, "0%"):
+        yield "a rollout that takes instances away before new ones are there: maxUnavailable must be 0"
+    keys = [each.get("topologyKey") for each in objects.each(objects.pod(main), "topologySpreadConstraints")]
+    if target >= ZONES and ZONE not in keys:
+        yield f"no spread over zones ({ZONE})"
+
+
+def _least(environment: objects.Environment, main: dict[str, Any]) -> int:
+    """How many instances there are at times of little load."""
+    title = (main.get("kind"), objects.at(main, "metadata", "name"))
+    for each in environment.of("HorizontalPodAutoscaler"):
+        scaled = objects.mapping(each, "spec", "scaleTargetRef")
+        if (scaled.get("kind"), scaled.get("name")) == title:
+            return _count(objects.at(each, "spec", "minReplicas"))
+    return _count(objects.at(main, "spec", "replicas"))
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 1
+
+
+def _told(service: Service, target: float) -> None:
+    """Above what one cluster can promise, the architecture must say how it is kept."""
+    text = service.text(ARCHITECTURE)
+    section = re.search(r"(?ms)^## Availability\b.*?(?=^## |\Z)", text)
+    if section is None or re.search(r"\bTODO\b", section[0]):
+        raise Open(
+            f"{target:g} % is more than one cluster holds: {ARCHITECTURE} must say, under Availability, what does"
+        )

@@ -1,0 +1,111 @@
+"""Security and privacy: secrets, scans, access, and whether personal data is what was said of it."""
+
+import re
+from typing import Final
+
+from ops.readiness import leaks, scans, secret_settings
+from ops.readiness.outcome import Failed, NotApplicable
+from ops.readiness.rbac import Access
+from ops.readiness.registry import static
+from ops.readiness.service import Service
+
+INVENTORY: Final = "docs/reference/personal-data.md"
+SHOWN: Final = 5
+
+
+def _scan(verb: str, tools: str, actions: str) -> re.Pattern[str]:
+    """What runs a scan: the template's verb, a tool at the beginning of a command, or an action."""
+    tool = rf"(?:\S*/)?(?:{tools})(?=\s|$)"
+    return re.compile(rf"(?m)^\s*(?:[A-Z_]+=\S*\s+)*(?:make\s(?:[^\n#]*\s)?{verb}\b|{tool})|^uses (?:{actions})@")
+
+
+CODE: Final = _scan(
+    "scan-code", "bandit|semgrep (?:ci|scan)|sonar-scanner", r"github/codeql-action/analyze|SonarSource/[\w-]+"
+)
+SECRETS: Final = _scan(
+    "scan-secrets",
+    "gitleaks (?:detect|git|dir)|trufflehog|detect-secrets(?:-hook)?",
+    "gitleaks/gitleaks-action|trufflesecurity/trufflehog",
+)
+DEPENDENCIES: Final = _scan(
+    "scan-dependencies",
+    "pip-audit|osv-scanner|snyk test|trivy (?:fs|repo)",
+    r"actions/dependency-review-action|pypa/gh-action-pip-audit|google/osv-scanner-action[\w/-]*|snyk/actions/python",
+)
+IMAGE: Final = _scan(
+    "scan-image",
+    "grype|trivy image|docker scout cves|snyk container",
+    "anchore/scan-action|aquasecurity/trivy-action|docker/scout-action|snyk/actions/docker",
+)
+
+
+@static("secrets-repository")
+def secrets_repository(service: Service) -> str:
+    """No file that is committed, or would be, holds what looks like a secret."""
+    found, count = leaks.found(service.root)
+    if found:
+        more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise Failed("; ".join(map(str, found[:SHOWN])) + more)
+    return f"{count} files hold nothing of {len(leaks.PATTERNS)} kinds of secrets"
+
+
+@static("secrets")
+def secrets(service: Service) -> str:
+    """Settings that are secret have no value in any file that is committed, and no manifest holds a Secret's."""
+    if found := list(dict.fromkeys(secret_settings.values(service))):
+        raise Failed("; ".join(found[:SHOWN]))
+    known = secret_settings.names(service)
+    return f"{', '.join(known)} have no value in configuration, manifests, compose, image or workflows"
+
+
+@static("dpia")
+def dpia(service: Service) -> str:
+    """What the code declares fits the answer whether personal data is processed."""
+    section = service.text(INVENTORY).partition("\n## Personal data\n")[2].partition("\n## ")[0]
+    declared = [line for line in section.splitlines() if line.startswith("| `")]
+    processed = str(service.answers.get("personal_data")) == "yes"
+    if declared and not processed:
+        fields = ", ".join(re.findall(r"`([^`]+)`", line)[1] for line in declared[:SHOWN])
+        raise Failed(f"the answer personal_data is no, and {INVENTORY} lists {len(declared)} fields, such as {fields}")
+    if not processed:
+        raise NotApplicable("the answer personal_data is no, and the code declares none")
+    return f"the code declares {len(declared)} fields with personal data ({INVENTORY})"
+
+
+@static("code-security")
+def code_security(service: Service) -> str:
+    """A change is scanned for mistakes of security and for secrets before it is merged."""
+    known = scans.jobs(service)
+    return "; ".join(_scanned(known, what, by, {"pull_request"}) for what, by in (("code", CODE), ("secrets", SECRETS)))
+
+
+@static("vuln-scan")
+def vuln_scan(service: Service) -> str:
+    """Dependencies and image are scanned before a change is merged, and on a schedule."""
+    known, both = scans.jobs(service), {"pull_request", "schedule"}
+    kinds = (("dependencies", DEPENDENCIES), ("the image", IMAGE))
+    return "; ".join(_scanned(known, what, by, both) for what, by in kinds)
+
+
+def _scanned(known: list[scans.Job], what: str, by: re.Pattern[str], events: set[str]) -> str:
+    """Which jobs scan it on each of these events, as evidence."""
+    scanning = [job for job in known if by.search(job.commands)]
+    for event in sorted(events):
+        if not any(event in job.triggers for job in scanning):
+            there = ", ".join(f"{job.workflow}: {job.name}" for job in scanning)
+            raise Failed(f"no job scans {what} on {event}" + (f" ({there} does on others)" if there else ""))
+    return f"{what} by " + ", ".join(f"{job.workflow}: {job.name}" for job in scanning)
+
+
+@static("access")
+def access(service: Service) -> str:
+    """Roles give nobody secrets or a way into pods; groups are bound to them, not everybody and not single people."""
+    known = Access(service)
+    if not known.roles and not known.bindings:
+        raise NotApplicable("deploy/ has no roles: who may what is said elsewhere")
+    if found := list(known.problems()):
+        raise Failed("; ".join(found[:SHOWN]))
+    if not known.bindings:
+        raise Failed("no role is bound to anybody: bind them in deploy/common/access.yaml")
+    groups = sorted({str(each.get("name")) for _, binding in known.bindings for each in binding.get("subjects") or ()})
+    return f"{len(known.roles)} roles give no secrets and no way into pods; bound are {', '.join(groups)}"

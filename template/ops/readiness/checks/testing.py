@@ -1,0 +1,48 @@
+"""The service's own tests: what the last run of them recorded, and how they measure coverage."""
+
+import tomllib
+from typing import Any, Final
+
+from ops.readiness import tested
+from ops.readiness.outcome import CannotTell, Failed
+from ops.readiness.registry import static
+from ops.readiness.service import Service
+
+FLOOR: Final = 80.0
+
+
+@static("tests")
+def passed(service: Service) -> str:
+    """The whole suite has passed, on exactly what lies here now."""
+    known = tested.state(service.root)
+    if known is None:
+        raise Failed(f"no run of the suite that passed is recorded in {tested.FILE}: make test writes it")
+    if not known.current:
+        raise Failed(f"the suite passed at {known.at}, and src/, tests/ or pyproject.toml have changed since")
+    files = [file for file in (service.root / "tests").rglob("test_*.py") if "ops" not in file.parts]
+    if not files:
+        raise Failed("tests/ holds no test of the service's own, only the template's: write some")
+    return f"the whole suite passed at {known.at}, on what lies here now"
+
+
+@static("coverage")
+def coverage(service: Service) -> str:
+    """Branches are measured, the floor is no formality, and the last run was above it."""
+    try:
+        document = tomllib.loads(service.text("pyproject.toml"))
+    except tomllib.TOMLDecodeError as error:
+        raise Failed(f"pyproject.toml: is no TOML: {error}") from None
+    settings: dict[str, Any] = document.get("tool", {}).get("coverage", {})
+    run, report = settings.get("run", {}), settings.get("report", {})
+    if run.get("branch") is not True:
+        raise Failed("pyproject.toml: [tool.coverage.run] branch is not true: a branch that no test takes is not seen")
+    floor = report.get("fail_under", 0)
+    if not isinstance(floor, int | float) or floor < FLOOR:
+        raise Failed(f"pyproject.toml: [tool.coverage.report] fail_under is {floor}, and {FLOOR:g} is the least")
+    known = tested.state(service.root)
+    if known is None:
+        raise CannotTell(f"what the suite covers is not recorded in {tested.FILE}: make test writes it")
+    if known.covered < floor:
+        raise Failed(f"the last run covered {known.covered:g} %, and the floor is {floor:g} %")
+    branches = "" if known.branches is None else f", {known.branches:g} % of the branches"
+    return f"the last run covered {known.covered:g} %{branches}; the floor is {floor:g} %, branches included"

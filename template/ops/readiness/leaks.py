@@ -1,0 +1,89 @@
+"""Secrets in the repository: what looks like one, wherever it stands; and settings that hold one, by their names."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# Each is what its issuer gives out and nobody writes by chance: what it is, a part that it always has, and its form.
+PATTERNS: Final = (
+    ("a private key", "PRIVATE KEY", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"),
+    ("an access key of AWS", "AKIA", r"\bAKIA[0-9A-Z]{16}\b"),
+    ("a session key of AWS", "ASIA", r"\bASIA[0-9A-Z]{16}\b"),
+    ("a token of GitHub", "gh", r"\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"),
+    ("a token of GitLab", "gl", r"\bgl(?:pat|dt|rt|ptt|cbt)-[A-Za-z0-9_\-]{20,}"),
+    ("a token of Slack", "xox", r"\bxox[abeoprs]-[A-Za-z0-9\-]{12,}"),
+    ("a webhook of Slack", "hooks.slack.com", r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{16,}"),
+    ("a key of Google", "AIza", r"\bAIza[0-9A-Za-z_\-]{35}\b"),
+    ("a key of Stripe", "k_live_", r"\b[rs]k_live_[0-9A-Za-z]{16,}"),
+    ("a key of Azure", "Key=", r"\bAccountKey=[A-Za-z0-9+/]{60,}={0,2}|\bSharedAccessKey=[A-Za-z0-9+/]{40,}={0,2}"),
+    ("a token of PyPI", "pypi-AgE", r"\bpypi-AgE[A-Za-z0-9_\-]{40,}"),
+    ("a token of npm", "npm_", r"\bnpm_[A-Za-z0-9]{36}\b"),
+    ("a key of OpenAI or Anthropic", "sk-", r"\bsk-(?:ant-|proj-)[A-Za-z0-9_\-]{32,}"),
+    ("a JSON web token", "eyJ", r"\beyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{16,}"),
+    ("a password in an address", "://", r"://[^\s:/@\"'<>{}$,]{1,64}:([^\s/@\"'<>{}$,]{3,128})@[\w\[]"),
+)
+_FORMS: Final = tuple((kind, part, re.compile(form)) for kind, part, form in PATTERNS)
+_EXAMPLES: Final = re.compile(r"(?i)(user|pass|password|passwd|passord|secret|token|pw|[.*x…]+)\Z")
+_LARGEST: Final = 2_000_000
+_SKIPPED: Final = {".git", ".venv", "ops", "__pycache__", "node_modules", ".tools", ".mypy_cache", ".ruff_cache"}
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Where a secret stands, and what kind it is; never the secret."""
+
+    path: str
+    line: int
+    kind: str
+
+    def __str__(self) -> str:
+        """As a message names it."""
+        return f"{self.path}:{self.line}: {self.kind}"
+
+
+def found(root: Path) -> tuple[list[Leak], int]:
+    """Leaks in the files that git knows or would take, and how many files were read.
+
+    The template's folders are left out: what tests plant in there is held by digests.
+    """
+    leaks: list[Leak] = []
+    count = 0
+    for path in _files(root):
+        try:
+            content = (root / path).read_bytes()
+        except OSError:
+            continue
+        if len(content) > _LARGEST or b"\0" in content[:1024] or Path(path).name == "uv.lock":
+            continue
+        count += 1
+        leaks += _in(path, content.decode("utf-8", "replace"))
+    return leaks, count
+
+
+def _in(path: str, text: str) -> Iterator[Leak]:
+    for kind, part, form in _FORMS:
+        if part not in text:
+            continue
+        for match in form.finditer(text):
+            if not (match.lastindex and _EXAMPLES.match(match[1])):
+                yield Leak(path, text.count("\n", 0, match.start()) + 1, kind)
+
+
+def _files(root: Path) -> list[str]:
+    listed = _git(root)
+    if listed is None:
+        every = (each for each in root.rglob("*") if each.is_file())
+        listed = [each.relative_to(root).as_posix() for each in every]
+    return [each for each in listed if not _SKIPPED & set(Path(each).parts[:-1])]
+
+
+def _git(root: Path) -> list[str] | None:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return sorted({each for each in done.stdout.decode("utf-8", "replace").split("\0") if each})

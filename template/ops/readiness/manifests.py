@@ -1,0 +1,123 @@
+"""The environments of deploy/ as kustomize renders them: once in a run, for all checks that ask."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import yaml
+from ops.delivery import objects, reading
+from ops.delivery.objects import WORKLOADS, Environment, Object, at, main_container, selects
+
+from .outcome import CannotTell, Failed
+from .service import Service
+
+DEPLOY: Final = "deploy"
+PRODUCTION: Final = "production"
+STAGING: Final = "staging"
+
+
+def environments(service: Service) -> dict[str, Environment]:
+    """All environments by name.
+
+    Raises:
+        CannotTell: kustomize is not installed, or there is no environment.
+        Failed: kustomize refuses one.
+    """
+    return service.once("environments", lambda: _environments(service))
+
+
+def environment(service: Service, name: str = PRODUCTION) -> Environment:
+    """One environment.
+
+    Raises:
+        CannotTell: it is not there.
+    """
+    known = environments(service)
+    if name not in known:
+        raise CannotTell(f"{DEPLOY}/{name}/kustomization.yaml is not there: nothing tells how {name} runs")
+    return known[name]
+
+
+def workload(environment: Environment) -> Object:
+    """What runs the service.
+
+    Raises:
+        Failed: there is none, or more than one.
+    """
+    found = [one for one in environment.of(*WORKLOADS) if main_container(one)]
+    if len(found) != 1:
+        raise Failed(
+            f"{DEPLOY}/{environment.name}: one workload must have a container {objects.MAIN}, and {len(found)} have"
+        )
+    return found[0]
+
+
+def scaler(environment: Environment, of: Object) -> Object:
+    """The autoscaler of a workload, or an empty one."""
+    wanted = of["kind"], at(of, "metadata", "name")
+    for one in environment.of("HorizontalPodAutoscaler"):
+        target = at(one, "spec", "scaleTargetRef")
+        if (at(target, "kind"), at(target, "name")) == wanted:
+            return one
+    return {}
+
+
+def fewest(environment: Environment, of: Object) -> int:
+    """How many instances of a workload there are when there is least to do."""
+    scaled = scaler(environment, of)
+    count = at(scaled, "spec", "minReplicas") if scaled else at(of, "spec", "replicas")
+    return count if isinstance(count, int) else 1
+
+
+def selected(environment: Environment, kind: str, of: Object, *selector: str) -> list[Object]:
+    """The objects of a kind whose selector selects a workload's pods."""
+    return [one for one in environment.of(kind) if selects(at(one, *selector), of)]
+
+
+def with_component(service: Service, component: str) -> Environment:
+    """Production as it would be with one of the template's components.
+
+    Raises:
+        CannotTell: kustomize is not installed, or production is not there.
+        Failed: kustomize refuses it.
+    """
+    environment(service)
+    # Not beside it in deploy/: a report changes nothing in the repository.
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place).resolve()
+        above, root = Path(os.path.relpath(service.root.resolve(), folder)), service.root
+        kustomization = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [str(above / DEPLOY / PRODUCTION)],
+            "components": [str(above / component)],
+        }
+        if not (root / component / "kustomization.yaml").is_file():
+            raise Failed(f"{component}/kustomization.yaml is not there")
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), "utf-8")
+        try:
+            return Environment(PRODUCTION, reading.objects(reading.build(folder), component))
+        except reading.DeliveryError as error:
+            raise Failed(f"{component}: {error}".replace(str(folder), PRODUCTION)) from None
+
+
+def named(objects: list[Object]) -> str:
+    """Kinds and names, for evidence."""
+    return ", ".join(f"{one.get('kind')}/{at(one, 'metadata', 'name')}" for one in objects)
+
+
+def _environments(service: Service) -> dict[str, Environment]:
+    deploy = service.root / DEPLOY
+    if not any(file.parent.name != reading.SHARED for file in deploy.glob("*/kustomization.yaml")):
+        raise CannotTell(f"{DEPLOY}/ has no environment for kustomize: nothing tells how the service runs")
+    if not (shutil.which("kustomize") or shutil.which("kubectl")):
+        raise CannotTell(
+            "neither kustomize nor kubectl is installed here to render deploy/: "
+            "https://kubectl.docs.kubernetes.io/installation/kustomize/"
+        )
+    try:
+        return {one.name: one for one in reading.built(deploy)}
+    except reading.DeliveryError as error:
+        raise Failed(str(error).replace(f"{service.root}/", "")) from None

@@ -1,0 +1,124 @@
+"""Mutations of the theme Delivery."""
+
+import re
+from pathlib import Path
+
+from tests.readiness.mutating import Mutation, edit
+
+FLOWS = ".github/workflows"
+CHECK, DELIVER, RELEASE, DEPLOY = (f"{FLOWS}/{name}.yml" for name in ("ops-check", "deliver", "release", "ops-deploy"))
+GITLAB = ".gitlab-ci.yml"
+PAGE = "docs/release.md"
+
+
+def resub(root: Path, path: str, pattern: str, new: str) -> None:
+    """Replace what a pattern finds, once."""
+    file = root / path
+    text, count = re.subn(pattern, new, file.read_text("utf-8"), count=1, flags=re.DOTALL | re.MULTILINE)
+    assert count == 1, f"{path} has nothing like {pattern}"
+    file.write_text(text, "utf-8")
+
+
+MUTATIONS = [
+    Mutation(
+        "ci",
+        lambda root: edit(root, CHECK, "- run: make test\n", "- run: make test || true\n"),
+        "a suite that may fail",
+    ),
+    Mutation(
+        "ci",
+        lambda root: edit(root, CHECK, "- run: make test\n", "- run: make test TESTS=tests/test_routes.py\n"),
+        "a part of the suite",
+    ),
+    Mutation("ci", lambda root: edit(root, DELIVER, "    needs: check\n", ""), "delivered without waiting for it"),
+    Mutation(
+        "ci", lambda root: edit(root, GITLAB, "    - make check\n    - make test\n", "    - make check\n"), "GitLab's"
+    ),
+    Mutation(
+        "cd-dev",
+        lambda root: edit(root, DELIVER, "if: github.ref == 'refs/heads/main' #", "if: false #"),
+        "a deployment that is off",
+    ),
+    Mutation(
+        "cd-dev",
+        lambda root: edit(root, DELIVER, 'branches: [main, "hotfix/**"]', 'branches: [releases, "hotfix/**"]'),
+        "nothing on main",
+    ),
+    Mutation(
+        "release-doc",
+        lambda root: edit(root, PAGE, "make rollback ENV", "make roll-back ENV"),
+        "a verb that there is not",
+    ),
+    Mutation(
+        "release-doc",
+        lambda root: resub(root, PAGE, r"(^## When a deployment fails\n).*?(?=^## )", r"\1\n"),
+        "nothing on what fails",
+    ),
+    Mutation(
+        "release-promote",
+        lambda root: resub(
+            root, RELEASE, r"(environment: production\n +image: )\S+ \S+ \}\}", r"\1registry/orders:latest"
+        ),
+        "another image in production",
+    ),
+    Mutation(
+        "release-promote",
+        lambda root: edit(
+            root, RELEASE, "          printf 'Image", "          docker build .\n          printf 'Image"
+        ),
+        "a second build",
+    ),
+    Mutation("release-signoff", lambda root: edit(root, RELEASE, "      sign-off: true\n", ""), "nobody is recorded"),
+    Mutation(
+        "release-signoff",
+        lambda root: edit(root, RELEASE, "gate: production", "gate: staging"),
+        "the readiness of another gate",
+    ),
+    Mutation(
+        "preprod-verify",
+        lambda root: edit(root, "deploy/staging/kustomization.yaml", "APP_LOG__LEVEL=INFO", "APP_LOG__LEVEL=DEBUG"),
+        "staging is configured otherwise",
+    ),
+    Mutation(
+        "release-strategy",
+        lambda root: edit(root, PAGE, "This service uses: rolling update", "This service uses: blue/green"),
+        "another one in the papers",
+    ),
+    Mutation(
+        "release-bluegreen", lambda root: edit(root, DEPLOY, "run: make promote\n", "run: true\n"), "never promoted"
+    ),
+    Mutation(
+        "release-canary",
+        lambda root: edit(
+            root, "ops/kubernetes/components/canary/objectives.yaml", "slo:sli_error:ratio_rate5m", "slo:error:ratio5m"
+        ),
+        "judged by what nobody records",
+    ),
+    Mutation(
+        "rollback",
+        lambda root: edit(root, DEPLOY, "run: make rollback FROM", "run: echo FROM"),
+        "nothing taken back by itself",
+    ),
+    Mutation(
+        "rollback",
+        lambda root: edit(
+            root, f"{FLOWS}/rollback.yml", "options: [production, staging, dev]", "options: [staging, dev]"
+        ),
+        "no way back by hand",
+    ),
+    Mutation(
+        "versioning",
+        lambda root: edit(root, "Dockerfile", 'org.opencontainers.image.revision="$COMMIT"', 'org.example.by="us"'),
+        "an image without its commit",
+    ),
+    Mutation(
+        "branches-tags",
+        lambda root: edit(root, DELIVER, 'branches: [main, "hotfix/**"]', "branches: [main]"),
+        "hotfixes are not built",
+    ),
+    Mutation(
+        "branches-tags",
+        lambda root: edit(root, PAGE, "git switch --create hotfix/1.4.1 v1.4.0", "git switch --create hotfix/1.4.1"),
+        "a hotfix from main",
+    ),
+]

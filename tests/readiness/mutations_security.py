@@ -1,0 +1,89 @@
+"""Mutations of the theme Security and privacy. What looks like a secret is put together here: scanners read it, too."""
+
+import re
+from pathlib import Path
+
+from tests.readiness.mutating import Mutation, edit
+
+CHECKS = ".github/workflows/ops-check.yml"
+ACCESS = "deploy/common/access.yaml"
+
+
+def append(root: Path, path: str, text: str) -> None:
+    file = root / path
+    file.write_text(file.read_text("utf-8") + text, "utf-8")
+
+
+def answered_no(root: Path) -> None:
+    """Personal data is declared, and the answer says that there is none."""
+    file = root / ".copier-answers.yml"
+    text, count = re.subn(r"(?m)^personal_data: .*$", "personal_data: 'no'", file.read_text("utf-8"))
+    assert count == 1
+    file.write_text(text, "utf-8")
+    row = "| `Order` | `email` | to send the receipt | P1Y | contact | contract | – | `POST /v1/quotes body` |"
+    edit(root, "docs/reference/personal-data.md", "## Secrets", f"{row}\n\n## Secrets")
+
+
+def a_role_with_secrets(root: Path) -> None:
+    append(
+        root,
+        ACCESS,
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: orders-debug}\n"
+        'rules: [{apiGroups: [""], resources: [secrets], verbs: [get]}]\n',
+    )
+
+
+MUTATIONS = [
+    Mutation(
+        "secrets-repository",
+        lambda root: append(root, "README.md", "\nThe bucket's key is " + "AKIA" + "Z7Q4" * 4 + "\n"),
+        "an access key",
+    ),
+    Mutation(
+        "secrets-repository",
+        lambda root: append(root, "docs/tracing.md", "\n-----BEGIN EC " + "PRIVATE KEY-----\n"),
+        "a private key",
+    ),
+    Mutation(
+        "secrets",
+        lambda root: edit(
+            root,
+            "deploy/common/kustomization.yaml",
+            "      - APP_LOG__FORMAT=json\n",
+            "      - APP_LOG__FORMAT=json\n      - APP_LOG__EMAIL__PASSWORD=correct-horse\n",
+        ),
+        "a password in a ConfigMap",
+    ),
+    Mutation(
+        "secrets",
+        lambda root: edit(root, "config/dev.yaml", "a-token-for-development-only", "one-that-opens-production"),
+        "a token in the configuration",
+    ),
+    Mutation("dpia", answered_no, "personal data where there should be none"),
+    Mutation(
+        "code-security",
+        lambda root: edit(root, CHECKS, "- run: make scan-code", "- run: make help"),
+        "no scan of the code",
+    ),
+    Mutation(
+        "code-security",
+        lambda root: edit(root, CHECKS, "- run: make scan-secrets ", "- run: make help "),
+        "no scan for secrets",
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: edit(root, CHECKS, "- run: make scan-image ", "- run: make help "),
+        "no scan of the image",
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: edit(root, ".github/workflows/check.yml", '  schedule:\n    - cron: "41 3 * * 3"\n', ""),
+        "no schedule",
+    ),
+    Mutation("access", a_role_with_secrets, "a role that reads secrets"),
+    Mutation(
+        "access",
+        lambda root: edit(root, ACCESS, "orders-operators", "system:authenticated"),
+        "everybody operates",
+    ),
+]

@@ -1,0 +1,37 @@
+"""The groups in which mutations of live rows are made tell of each what a run of its own would."""
+
+from itertools import combinations
+
+from tests.readiness.mutating import Mutation, grid
+
+
+def mutation(number: int) -> Mutation:
+    return Mutation(f"row-{number}", lambda _: None)
+
+
+def test_no_two_mutations_are_together_in_all_their_groups() -> None:
+    groups = grid([mutation(number) for number in range(43)])
+
+    assert len(groups) == 14
+    for one, other in combinations(range(43), 2):
+        together = [group for group in groups if {f"row-{one}", f"row-{other}"} <= {each.row for each in group}]
+        assert len(together) <= 1
+
+
+def test_each_mutation_is_in_two_groups() -> None:
+    groups = grid([mutation(number) for number in range(10)])
+
+    assert [sum(mutation.row == f"row-{number}" for group in groups for mutation in group) for number in range(10)] == [
+        2
+    ] * 10
+
+
+def test_two_mutations_of_one_row_are_never_made_at_once() -> None:
+    groups = grid([mutation(1), mutation(1), mutation(2)])
+
+    assert sorted([each.row for each in group] for group in groups) == [
+        ["row-1"],
+        ["row-1"],
+        ["row-1", "row-2"],
+        ["row-2"],
+    ]
