@@ -43,7 +43,8 @@ def watched(*texts: tuple[int, str], minutes: float = 1.0) -> list[str]:
         thread.start()
         given = argparse.Namespace(prometheus=f"http://127.0.0.1:{server.server_address[1]}", minutes=minutes)
         try:
-            return watch.run(SPEC, given, sleep=lambda _: None)
+            found: list[str] = watch.run(SPEC, given, sleep=lambda _: None)
+            return found
         finally:
             server.shutdown()
             thread.join(5)
