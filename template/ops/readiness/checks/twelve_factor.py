@@ -4,6 +4,7 @@ import re
 import subprocess
 import tomllib
 from importlib.metadata import packages_distributions
+from pathlib import PurePath
 from sys import stdlib_module_names
 from typing import Any, Final
 
@@ -120,9 +121,16 @@ def logs(service: Service) -> str:
 
 def _sources(service: Service) -> list[Any]:
     package = service.root / "src" / service.package
-    code = [file for file in sorted(package.rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
+    code = [
+        file for file in sorted(package.rglob("*")) if file.is_file() and not _left_behind(file.relative_to(package))
+    ]
     named = [service.root / name for name in ("pyproject.toml", "Dockerfile", "uv.lock")]
     return [*code, *(file for file in named if file.is_file())]
+
+
+def _left_behind(file: PurePath) -> bool:
+    """Whether tools have written it: bytecode, or a cache such as .ruff_cache."""
+    return any(part == "__pycache__" or part.startswith(".") for part in file.parts)
 
 
 def _git(service: Service, *arguments: str, given: str = "", wrong: str = "") -> list[str]:
