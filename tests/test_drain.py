@@ -186,3 +186,16 @@ def test_other_signals_change_nothing(probes: Path, workers: str) -> None:
         time.sleep(0.5)
 
         assert service.workers() == before
+
+
+def test_a_sigterm_at_any_moment_of_the_start_ends_it_soon_and_never_as_a_failure(orders: Path) -> None:
+    """Before Python itself has begun to run the service, the signal's own way to end a process is as good."""
+    statuses = []
+    for delay in range(20):
+        with serving(orders, ready=False) as service:
+            time.sleep(0.02 * delay)
+            service.signal()
+            statuses.append(service.wait(10))
+
+    assert set(statuses) <= {0, -signal.SIGTERM}
+    assert 0 in statuses

@@ -5,7 +5,10 @@
 import argparse
 import gc
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
@@ -28,7 +31,8 @@ def main(application: str, settings: str, arguments: list[str] | None = None) ->
     given = _parser().parse_args(arguments)
     gc.disable()  # collections while importing find nothing and are a tenth of the start; `app serve` enables it again
     try:
-        status = _run(given, application, settings)
+        with _signals_heard(given.command):
+            status = _run(given, application, settings)
         sys.stdout.flush()
     except BrokenPipeError:  # `app config | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,6 +44,29 @@ def main(application: str, settings: str, arguments: list[str] | None = None) ->
     finally:
         gc.enable()
     return status
+
+
+@contextmanager
+def _signals_heard(command: str) -> Iterator[None]:
+    """End with 0 at a SIGTERM while the service is still being put together.
+
+    As process 1 of a container it would not be ended by one that it does not handle: the platform would wait for its
+    whole grace period, and then kill it.
+    """
+    numbers = (signal.SIGTERM, signal.SIGINT) if command == "serve" else ()
+    before = {number: signal.signal(number, _end) for number in numbers}
+    main_process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() == main_process:  # a forked worker comes by here, too
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _end(*_: object) -> None:
+    """Nothing is open yet. An exception would be lost if it came up in a callback of an import."""
+    os._exit(0)
 
 
 def _open_standard_descriptors() -> None:
