@@ -74,10 +74,10 @@ class RefusedError(Exception):
 
 
 class Deployment:
-    """Two containers of one release behind a proxy that has a third place, where the next one starts."""
+    """Two containers, or `size`, of one release behind a proxy that has one place more, where the next one starts."""
 
-    def __init__(self, proxy: Proxy, ready_seconds: float = 4) -> None:
-        self.proxy, self.ready_seconds = proxy, ready_seconds
+    def __init__(self, proxy: Proxy, ready_seconds: float = 4, size: int = 2) -> None:
+        self.proxy, self.ready_seconds, self.size = proxy, ready_seconds, size
         self.containers: list[Container] = []
         self.images: dict[str, str] = {}  # of each container, by its name
         self.statuses: list[int] = []
@@ -88,12 +88,22 @@ class Deployment:
         Raises:
             RefusedError: the new container has ended or does not get ready; it is removed, and the old ones stay.
         """
-        for _ in range(2):
+        for _ in range(self.size):
             self._add(image, env)
-            if len(self.containers) > 2:
-                old = self.containers.pop(0)
-                self.statuses.append(old.stop()[0])
-                old.remove()
+            self._leave_out(self.containers[0])
+
+    def shift(self, image: str, share: int) -> None:
+        """As a canary's `setWeight`: replace containers, one by one, until this percentage of them runs an image."""
+        wanted = -(-share * self.size // 100)
+        while len([each for each in self.containers if self.images[each.name] == image]) < wanted:
+            self._add(image, None)
+            self._leave_out(next(each for each in self.containers if self.images[each.name] != image))
+
+    def _leave_out(self, old: Container) -> None:
+        if len(self.containers) > self.size:
+            self.containers.remove(old)
+            self.statuses.append(old.stop()[0])
+            old.remove()
 
     def runs(self, image: str) -> bool:
         """Whether all containers that are served run this image."""
@@ -106,7 +116,7 @@ class Deployment:
     def _add(self, image: str, env: Mapping[str, str] | None) -> None:
         free = self.free_place()
         until(lambda: not self.proxy.told(free, "status").startswith("UP"), "the proxy's notice of an empty place")
-        new = start(image, port=free, env={"APP_SHUTDOWN__DRAIN_SECONDS": "2", **(env or {})})
+        new = start(image, port=free, env={"APP_SHUTDOWN__DRAIN_SECONDS": "1", **(env or {})})
         try:
             until(lambda: not new.running or new.get("/livez").status_code == 200, "an answer", 30)
             until(lambda: not new.running or self.proxy.serves(new), "readiness", self.ready_seconds)
@@ -124,11 +134,11 @@ class Deployment:
 
 
 @contextmanager
-def deployment() -> Iterator[Deployment]:
+def deployment(size: int = 2) -> Iterator[Deployment]:
     """A proxy, and nothing behind it yet."""
     with TemporaryDirectory() as folder:  # a socket's path must be short
-        proxy = Proxy(Path(folder), places=3)
-        process, deployed = proxy.start(), Deployment(proxy)
+        proxy = Proxy(Path(folder), places=size + 1)
+        process, deployed = proxy.start(), Deployment(proxy, size=size)
         try:
             until((proxy.folder / "stats").exists, "HAProxy", 5)
             yield deployed

@@ -9,6 +9,7 @@ import pytest
 
 from tests import images
 from tests.images import Release
+from tests.kubernetes.manifests import build, objects, only
 from tests.rollout import Deployment, RefusedError, Traffic, deployment
 from tests.services import TOKEN, Ended, clean_environment
 
@@ -124,3 +125,30 @@ def test_a_broken_release_gets_no_request_and_the_old_one_serves_on(
     assert deployed.proxy.told(deployed.free_place(), "stot") == sent
     assert (traffic.failures, set(traffic.answers)) == ([], {OLD})
     assert [container.name for container in deployed.containers if container.running] == before
+
+
+@pytest.fixture(scope="module")
+def steps(orders: Path) -> list[int]:
+    """The shares, in percent, in which the component `canary` gives a new version to instances."""
+    rollout = only(objects(build(orders, "production", "canary")), "Rollout")
+    weights = [step["setWeight"] for step in rollout["spec"]["strategy"]["canary"]["steps"] if "setWeight" in step]
+    return [*weights, 100]
+
+
+def test_a_canary_that_is_aborted_half_way_and_one_that_goes_all_the_way_fail_no_request(
+    old: Release, new: Release, steps: list[int]
+) -> None:
+    """The shares are the manifest's; this test replaces the instances, one by one as Argo Rollouts does."""
+    seen = []
+    with deployment(size=4) as four:
+        four.roll_out(old.image)
+        with Traffic(four.proxy.port, PATH) as traffic:
+            for image, share in [*((new.image, share) for share in steps[:2]), (old.image, 100), (new.image, steps[2])]:
+                four.shift(image, share)
+                seen.append(sum(four.images[each.name] == new.image for each in four.containers))
+
+    assert steps == [25, 50, 100]
+    assert seen == [1, 2, 0, 4]
+    assert traffic.failures == []
+    assert min(traffic.answers[OLD], traffic.answers[NEW]) > 100
+    assert set(four.statuses) == {0}

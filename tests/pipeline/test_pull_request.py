@@ -1,7 +1,8 @@
 """The steps of the pull request's workflow, executed in a clean clone of a rendered service, as GitHub's runner would.
 
-Real: make, uv, the tests, promtool, kustomize, Kubernetes' schemas, gitleaks, bandit, zizmor, pip-audit, pip-licenses, the image and
-its smoke tests. Stand-ins: sudo and go, whose programs are there; the database of vulnerabilities; the image scanner.
+Real: make, uv, the tests, promtool, kustomize, Kubernetes' schemas, gitleaks, bandit, zizmor, pip-audit,
+pip-licenses, the image and its smoke tests. Stand-ins: sudo and go, whose programs are there; the database of
+vulnerabilities; the scanner of images.
 """
 
 import json

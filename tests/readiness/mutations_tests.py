@@ -28,6 +28,8 @@ def no_own_tests(root: Path) -> None:
 MUTATIONS = [
     Mutation("tests", untested_change, "a change that was not tested"),
     Mutation("tests", no_own_tests, "no test of the service's own"),
+    Mutation("load-test", lambda root: edit(root, "load.yaml", "GET /v1/vat-rates/NO", "GET /v1/none"), "no such path"),
+    Mutation("load-test", lambda root: edit(root, "load.yaml", "p99_ms", "p50_ms"), "no limit to how long it takes"),
     Mutation("coverage", lower_floor, "a floor that means nothing"),
     Mutation("coverage", lambda root: tested.record(root, 61.5, 40.0), "the last run was below the floor"),
 ]

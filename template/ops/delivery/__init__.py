@@ -1,4 +1,4 @@
 """What is deployed: rules for the rendered manifests, releases into environments and back.
 
-Standard library and PyYAML; kustomize and kubectl are run.
+Standard library, PyYAML and httpx2; kustomize and kubectl are run.
 """

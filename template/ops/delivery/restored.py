@@ -1,19 +1,18 @@
 """Smoke tests of what runs after a rollback: those of its own commit, for today's may ask for what it never had."""
 
-import json
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import httpx2
 
 from . import forwarding
 from .cluster import ClusterError
 
 _PLAN: Final = "smoke.yaml"
-_LARGEST: Final = 65_536
 
 
 def run(namespace: str, service: str, options: Sequence[str]) -> int:
@@ -45,9 +44,8 @@ def run(namespace: str, service: str, options: Sequence[str]) -> int:
 
 def _about(url: str) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(f"{url}/version", timeout=10) as answer:  # noqa: S310 - our own http://127.0.0.1
-            found = json.loads(answer.read(_LARGEST))
-    except (OSError, ValueError) as error:
+        found = httpx2.get(f"{url}/version", timeout=10).raise_for_status().json()
+    except (httpx2.HTTPError, OSError, ValueError) as error:
         raise ClusterError(f"/version does not tell what runs again: {error}") from None
     if not isinstance(found, dict):
         raise ClusterError("/version does not tell what runs again")
