@@ -30,7 +30,8 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from markdown_it import MarkdownIt
 
-from tests.services import ROOT, clean_environment, plain_copy, quick, render
+from tests.quick import quick
+from tests.services import ROOT, clean_environment, plain_copy, render
 
 pytestmark = pytest.mark.slow
 
