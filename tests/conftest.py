@@ -17,6 +17,8 @@ from tests.history.lives import History  # noqa: E402
 
 # By the time that they take: the one that begins last would keep one of the workers waiting for the other.
 LONGEST = (
+    "test_mutations_live",
+    "test_mutations",
     "test_update_breakers",
     "test_update_keepers",
     "test_update_trouble",

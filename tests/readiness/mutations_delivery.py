@@ -63,9 +63,7 @@ MUTATIONS = [
     ),
     Mutation(
         "release-promote",
-        lambda root: edit(
-            root, RELEASE, "          printf 'Image", "          docker build .\n          printf 'Image"
-        ),
+        lambda root: edit(root, RELEASE, '          echo "Image', '          docker build .\n          echo "Image'),
         "a second build",
     ),
     Mutation("release-signoff", lambda root: edit(root, RELEASE, "      sign-off: true\n", ""), "nobody is recorded"),

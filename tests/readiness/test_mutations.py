@@ -16,17 +16,8 @@ def static(fresh: Path) -> dict[str, str]:
     return mutating.states(fresh, "static")
 
 
-@pytest.fixture(scope="module")
-def live(fresh: Path, orders: Path) -> dict[str, str]:
-    return mutating.live_states(fresh, orders / ".venv/bin/python")
-
-
 def test_in_a_fresh_render_no_static_row_is_red(static: dict[str, str]) -> None:
     assert {id_: state for id_, state in static.items() if state in ("fail", "cannot tell")} == {}
-
-
-def test_in_a_fresh_render_no_live_row_is_red(live: dict[str, str]) -> None:
-    assert {id_: state for id_, state in live.items() if state in ("fail", "cannot tell")} == {}
 
 
 @pytest.mark.parametrize("mutation", mutating.of_kind("static"), ids=str)
@@ -40,16 +31,6 @@ def test_a_mutation_turns_its_static_row_red_and_no_other(
     copy = mutating.changed(base, tmp_path / "orders", [mutation])
 
     assert mutating.turned(before, mutating.states(copy, "static")) == {mutation.row: "fail"}
-
-
-@pytest.mark.parametrize("group", mutating.grid(mutating.of_kind("live")), ids=lambda group: "+".join(map(str, group)))
-def test_mutations_turn_their_live_rows_red_and_no_others(
-    fresh: Path, orders: Path, live: dict[str, str], tmp_path: Path, group: list[Mutation]
-) -> None:
-    copy = mutating.changed(fresh, tmp_path / "orders", group)
-    after = mutating.live_states(copy, orders / ".venv/bin/python")
-
-    assert mutating.turned(live, after) == {mutation.row: "fail" for mutation in group}
 
 
 def test_every_row_has_a_check_or_a_signature() -> None:

@@ -17,6 +17,7 @@ LOCK = '[[package]]\nname = "httpx2"\n\n[[package]]\nname = "fastapi"\n\n[[packa
 def shop(tmp_path: Path) -> Path:
     """The smallest repository whose code can be looked at."""
     (tmp_path / "src/shop/ops").mkdir(parents=True)
+    (tmp_path / "src/stock").mkdir()
     (tmp_path / "pyproject.toml").write_text(PYPROJECT, "utf-8")
     (tmp_path / "uv.lock").write_text(LOCK, "utf-8")
     return tmp_path
@@ -39,6 +40,7 @@ def told(root: Path, look: Look, code: str) -> str:
         "from fastapi import APIRouter",
         "from .ops import http_client",
         "from shop import settings",
+        "from stock import items",
         "try:\n    import uvloop\nexcept ImportError:\n    uvloop = None",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from anyio import Event",
     ],

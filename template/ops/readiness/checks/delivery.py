@@ -51,7 +51,7 @@ def _cd_dev(platform: Platform) -> str:
     if not builders:
         raise Failed("no job that a push to main starts builds and pushes the image (`make image`, `make push`)")
     for job in _deploying(platform, "main"):
-        if job.environment == "dev" and job.needs & builders:
+        if job.environment == "dev" and (job.needs | {job.name}) & builders:
             if not _tried(job):
                 raise Failed(f"{job.place} does not smoke test what it has deployed (`make smoke-inside`)")
             return f"{job.place} deploys what a push to main has built, and smoke tests it"

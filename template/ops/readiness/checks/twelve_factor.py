@@ -40,10 +40,11 @@ def dependencies(service: Service) -> str:
     """Whatever the code imports is declared, and locked."""
     declared = _declared(service)
     provided = packages_distributions()
+    own = {"ops", *(each.stem for each in (service.root / "src").iterdir())}
     missing = []
     for module in sources.own(service):
         for each in module.imports():
-            if each.optional or each.package in stdlib_module_names or each.package in (service.package, "ops"):
+            if each.optional or each.package in stdlib_module_names or each.package in own:
                 continue
             by = {_plain(name) for name in provided.get(each.package, [each.package])}
             if not by & declared:
