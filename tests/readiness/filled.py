@@ -29,8 +29,12 @@ ANSWERS = (
 _REMINDER = re.compile(r"TODO: ?((?:[^|\n]|\n(?=  |[a-z\"])(?! *[-|#\d]))*)")
 
 
+PERSONAL = 'email: Annotated[str, Personal(purpose="to send the quote", retention="P30D", category="contact")] = ""'
+
+
 def fill(root: Path, today: date) -> None:
     """Do what only people can do, as they would, and sign all of it."""
+    _personal_data(root)
     for file in sorted((root / "docs").rglob("*.md")):
         text = file.read_text("utf-8")
         if text.startswith("---\n"):
@@ -76,6 +80,18 @@ def _answer(found: re.Match[str]) -> str:
     closing = ")" if found[1].count(")") > found[1].count("(") else ""
     end = re.search(r"[.;\s]*\Z", found[1])
     return wanted + closing + (end[0] if end else "")
+
+
+def _personal_data(root: Path) -> None:
+    """One field with personal data, declared; the inventory gets its row, as `make docs` would write it."""
+    (routes,) = root.glob("src/*/routes.py")
+    text = routes.read_text("utf-8").replace("\nrouter = ", "\nfrom .ops import Personal\n\nrouter = ", 1)
+    routes.write_text(
+        text.replace("class Order(BaseModel):\n", f"class Order(BaseModel):\n    {PERSONAL}\n", 1), "utf-8"
+    )
+    inventory = root / "docs/reference/personal-data.md"
+    row = "| `Order` | `email` | to send the quote | P30D | contact | – | – | `POST /v1/quotes body` |\n"
+    inventory.write_text(inventory.read_text("utf-8").replace("\n## Secrets", f"\n{row}\n## Secrets", 1), "utf-8")
 
 
 def _objectives(root: Path) -> None:

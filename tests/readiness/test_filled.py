@@ -16,6 +16,7 @@ from ops.readiness.assessment import assess
 from ops.readiness.registry import Check
 from ops.readiness.service import Service
 
+from tests import services
 from tests.readiness import filled, mutating
 from tests.readiness.mutating import edit
 
@@ -43,10 +44,13 @@ def left(document: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def done(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(fresh: Path, orders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default render, filled in and signed today."""
     root = mutating.changed(fresh, tmp_path_factory.mktemp("filled") / "orders", [])
     filled.fill(root, TODAY)
+    environment = services.clean_environment(PYTHONPATH=str(root / "src"))
+    make: list[str | Path] = [orders / ".venv/bin/python", "-m", "ops.documents", "make"]
+    subprocess.run(make, cwd=root, env=environment, check=True, capture_output=True)
     tested.record(root, 90.0, 86.0)
     mutating.committed(root)
     return root

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from ops.readiness import leaks, scans, secret_settings
-from ops.readiness.outcome import Failed, NotApplicable
+from ops.readiness.outcome import Failed, NotApplicable, Open
 from ops.readiness.rbac import Access
 from ops.readiness.registry import static
 from ops.readiness.service import Service
@@ -16,7 +16,7 @@ SHOWN: Final = 5
 def _scan(verb: str, tools: str, actions: str) -> re.Pattern[str]:
     """What runs a scan: the template's verb, a tool at the beginning of a command, or an action."""
     tool = rf"(?:\S*/)?(?:{tools})(?=\s|$)"
-    return re.compile(rf"(?m)^\s*(?:[A-Z_]+=\S*\s+)*(?:make\s(?:[^\n#]*\s)?{verb}\b|{tool})|^uses (?:{actions})@")
+    return re.compile(rf"(?m)^\s*(?:[A-Z_]+=\S*\s+)*(?:make\s(?:[^\n#]*\s)?{verb}(?=\s|$)|{tool})|^uses (?:{actions})@")
 
 
 CODE: Final = _scan(
@@ -69,6 +69,11 @@ def dpia(service: Service) -> str:
         raise Failed(f"the answer personal_data is no, and {INVENTORY} lists {len(declared)} fields, such as {fields}")
     if not processed:
         raise NotApplicable("the answer personal_data is no, and the code declares none")
+    if not declared:
+        raise Open(
+            "the answer personal_data is yes, and the code declares none: Personal(…) where each field is defined, or "
+            "another answer"
+        )
     return f"the code declares {len(declared)} fields with personal data ({INVENTORY})"
 
 
@@ -94,7 +99,8 @@ def _scanned(known: list[scans.Job], what: str, by: re.Pattern[str], events: set
         if not any(event in job.triggers for job in scanning):
             there = ", ".join(f"{job.workflow}: {job.name}" for job in scanning)
             raise Failed(f"no job scans {what} on {event}" + (f" ({there} does on others)" if there else ""))
-    return f"{what} by " + ", ".join(f"{job.workflow}: {job.name}" for job in scanning)
+    counted = (f"{job.workflow}: {job.name}" for job in scanning if job.triggers & events)
+    return f"{what} by {', '.join(counted)}"
 
 
 @static("access")

@@ -1,0 +1,251 @@
+"""What the checks of security find, and what they leave alone. What looks like a secret is put together here."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ops.readiness import leaks, owners, rbac, scans, secret_settings
+from ops.readiness.checks import security
+from ops.readiness.outcome import Failed, NotApplicable, Open
+from ops.readiness.service import Service
+
+SECRETS = {
+    "a private key": "-----BEGIN OPENSSH " + "PRIVATE KEY-----",
+    "an access key of AWS": "AKIA" + "Z7Q4" * 4,
+    "a session key of AWS": "ASIA" + "Z7Q4" * 4,
+    "a token of GitHub": "ghp_" + "aZ09" * 9,
+    "a token of GitLab": "glpat-" + "aZ09" * 5,
+    "a token of Slack": "xoxb-" + "1234567890ab",
+    "a webhook of Slack": "hooks.slack.com" + "/services/T0AA/B0BB/" + "aZ09" * 6,
+    "a key of Google": "AIza" + "a" * 35,
+    "a key of Stripe": "sk_live_" + "aZ09" * 4,
+    "a key of Azure": "AccountKey=" + "aZ09" * 20 + "==",
+    "a token of PyPI": "pypi-AgE" + "aZ09" * 12,
+    "a token of npm": "npm_" + "aZ09" * 9,
+    "a key of OpenAI or Anthropic": "sk-ant-" + "aZ09" * 10,
+    "a JSON web token": "eyJ" + "aZ09" * 4 + ".eyJ" + "aZ09" * 4 + "." + "aZ09" * 6,
+    "a password in an address": "postgresql://orders:" + "h0rse-battery@db.internal:5432/orders",
+}
+HARMLESS = [
+    "postgresql://user:password@db:5432/orders",
+    "redis://:$PASSWORD@cache",
+    "https://example.org:8080/a@b",
+    "http://orders:{password}@host",
+    "mailto:team@example.org",
+    "-----BEGIN PUBLIC KEY-----",
+    "AKIA and the rest",
+    "sk-learn is a library",
+    "ghp_short",
+    "amqp://guest:***@queue",
+]
+
+
+def file(root: Path, path: str, text: str) -> Service:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text, "utf-8")
+    return Service(root)
+
+
+def test_every_kind_of_secret_has_an_example() -> None:
+    assert SECRETS.keys() == {kind for kind, _, _ in leaks.PATTERNS}
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_a_secret_is_found_by_its_line_and_never_shown(tmp_path: Path, kind: str) -> None:
+    service = file(tmp_path, "docs/notes.md", f"# Notes\n\nUse `{SECRETS[kind]}` for it.\n")
+    with pytest.raises(Failed) as told:
+        security.secrets_repository(service)
+
+    assert str(told.value) == f"docs/notes.md:3: {kind}"
+
+
+def test_what_only_looks_like_one_is_left_alone(tmp_path: Path) -> None:
+    service = file(tmp_path, "notes.txt", "\n".join(HARMLESS))
+    file(tmp_path, "src/orders/ops/planted.py", SECRETS["a token of GitHub"])
+    file(tmp_path, "uv.lock", SECRETS["a password in an address"])
+    (tmp_path / "a.png").write_bytes(b"\0" + SECRETS["a token of GitHub"].encode())
+
+    assert security.secrets_repository(service) == "1 files hold nothing of 15 kinds of secrets"
+
+
+REFERENCE = (
+    "| `APP_HOST` | `host` | text | `x` | Host. |\n"
+    "| `APP_STATUS__TOKENS` | `status.tokens` | list of secret text | `[]` | Tokens. |\n"
+    "| `APP_ERRORS__DSN` | `errors.dsn` | secret text | `null` | DSN. |\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "told"),
+    [
+        (
+            "config/production.yaml",
+            "status: {tokens: [abcdefghijklmnop]}",
+            "config/production.yaml: status.tokens has a",
+        ),
+        ("deploy/a.yaml", "kind: Secret\nstringData: {APP_X: y}", "deploy/a.yaml: a Secret with its values"),
+        ("deploy/a.yaml", "secretGenerator: [{name: a, literals: [a=b]}]", "deploy/a.yaml: secretGenerator has values"),
+        ("deploy/a.yaml", "data: {APP_ERRORS__DSN: https://k@h/1}", "deploy/a.yaml: APP_ERRORS__DSN has a value"),
+        ("deploy/a.yaml", "env: [{name: APP_ERRORS__DSN, value: k}]", "deploy/a.yaml: APP_ERRORS__DSN has a value"),
+        ("deploy/a.yaml", "literals: [APP_ERRORS__DSN=k]", "deploy/a.yaml: APP_ERRORS__DSN has a value"),
+        ("compose.yaml", "    environment:\n      APP_ERRORS__DSN: k\n", "compose.yaml: APP_ERRORS__DSN has a value"),
+        ("Dockerfile", "ENV APP_ERRORS__DSN=k", "Dockerfile: APP_ERRORS__DSN has a value"),
+        (".github/workflows/a.yml", "env:\n  APP_ERRORS__DSN: k\n", ".github/workflows/a.yml: APP_ERRORS__DSN has a"),
+        (".env.example", "APP_STATUS__TOKENS='[\"abcdefghijklmnop\"]'", ".env.example: APP_STATUS__TOKENS has a value"),
+    ],
+)
+def test_a_secret_setting_with_a_value_is_named_without_it(tmp_path: Path, path: str, text: str, told: str) -> None:
+    service = file(tmp_path, "docs/configuration.md", REFERENCE)
+    file(tmp_path, path, text)
+    with pytest.raises(Failed) as failed:
+        security.secrets(service)
+
+    assert told in str(failed.value)
+    assert "abcdefghijklmnop" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("config/dev.yaml", "status: {tokens: [a-token-for-development-only]}"),
+        ("config/dev.yaml", "status: {tokens: ['sha256:" + "0" * 64 + "']}"),
+        ("config/empty.yaml", ""),
+        ("deploy/a.yaml", "env: [{name: APP_ERRORS__DSN, valueFrom: {secretKeyRef: {name: a, key: b}}}]"),
+        ("deploy/a.yaml", "kind: Secret\nmetadata: {name: a}"),
+        ("deploy/a.yaml", "data: {APP_HOST: example.org}"),
+        ("compose.yaml", "    environment:\n      APP_ERRORS__DSN: ${DSN}\n      APP_STATUS__TOKENS: '[]'\n"),
+        (".github/workflows/a.yml", "env:\n  APP_ERRORS__DSN: ${{ secrets.DSN }}\n"),
+        (".env.example", "#APP_ERRORS__DSN=\nAPP_STATUS__TOKENS=\n"),
+    ],
+)
+def test_a_reference_a_hash_and_development_s_token_are_no_secrets(tmp_path: Path, path: str, text: str) -> None:
+    service = file(tmp_path, "docs/configuration.md", REFERENCE)
+    file(tmp_path, path, text)
+
+    assert list(secret_settings.values(service)) == []
+
+
+CALLER = (
+    "on: {{pull_request: , schedule: [{{cron: '1 1 * * 1'}}]}}\n"
+    "jobs: {{a: {{uses: ./.github/workflows/called.yml{}}}}}\n"
+)
+CALLED = "on: workflow_call\njobs: {{scan: {{steps: [{{run: '{}'}}]}}}}\n"
+
+
+def pipeline(root: Path, command: str, rest: str = "") -> Service:
+    file(root, ".github/workflows/check.yml", CALLER.format(rest))
+    return file(root, ".github/workflows/called.yml", CALLED.format(command))
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("make scan-code", True),
+        ("make install scan-code", True),
+        ("FORCE=1 make -s scan-code", True),
+        (".tools/bin/bandit -r src", True),
+        ("semgrep ci", True),
+        ("make scan-code-later", False),
+        ("echo make scan-code", False),
+        ("# make scan-code", False),
+        ("pip install bandit", False),
+    ],
+)
+def test_a_scan_is_what_runs_it(tmp_path: Path, command: str, found: bool) -> None:
+    (job,) = [each for each in scans.jobs(pipeline(tmp_path, command)) if each.name == "scan"]
+
+    assert bool(security.CODE.search(job.commands)) == found
+    assert job.triggers == {"pull_request", "schedule", "workflow_call"}
+
+
+def test_a_job_that_is_off_or_may_fail_scans_nothing(tmp_path: Path) -> None:
+    off = pipeline(tmp_path / "off", "make scan-code", rest=", if: false")
+    steps = "steps: [{run: make scan-code, continue-on-error: true}]"
+    may_fail = file(tmp_path / "may", ".github/workflows/a.yml", f"on: pull_request\njobs: {{a: {{{steps}}}}}\n")
+
+    with pytest.raises(Failed, match="no job scans code on pull_request"):
+        security.code_security(may_fail)
+    with pytest.raises(Failed, match=re.escape("neither .github/workflows/ nor .gitlab-ci.yml has a job")):
+        security.code_security(off)
+
+
+def test_gitlab_s_pipeline_counts_where_github_s_is_not_used(tmp_path: Path) -> None:
+    script = "  script:\n    - [make install]\n    - make scan-code\n    - make scan-secrets\n"
+    service = file(tmp_path, ".gitlab-ci.yml", f"scan:\n{script}later:\n  when: manual\n{script}")
+
+    told = security.code_security(service)
+
+    assert told == "code by .gitlab-ci.yml: scan; secrets by .gitlab-ci.yml: scan"
+    with pytest.raises(Failed, match="no job scans dependencies on pull_request"):
+        security.vuln_scan(service)
+
+
+ROLE = "kind: Role\nmetadata: {{name: r}}\nrules: [{{apiGroups: ['{}'], resources: [{}], verbs: [{}]}}]\n---\n"
+BINDING = "kind: RoleBinding\nmetadata: {{name: b}}\nroleRef: {{kind: Role, name: {}}}\nsubjects: [{}]\n---\n"
+GOOD = (
+    ROLE.format("", "pods/log", "get").replace("name: r", "name: reader")
+    + ROLE.format("apps", "deployments", "patch").replace("name: r", "name: operator")
+    + BINDING.format("reader", "{kind: Group, name: developers}")
+    + BINDING.format("operator", "{kind: Group, name: operators}")
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (ROLE.format("", "secrets", "list"), "Role"),
+        (ROLE.format("", "pods/exec", "create"), "gives commands in pods"),
+        (ROLE.format("*", "pods", "get"), "gives everything, by *"),
+        (ROLE.format("", "'*'", "get"), "gives everything, by *"),
+        (ROLE.format("", "users", "impersonate"), "gives the right to impersonate"),
+        (BINDING.format("operator", "{kind: User, name: kari}"), "binds the person kari"),
+        (BINDING.format("operator", "{kind: Group, name: 'system:authenticated'}"), "which is everybody"),
+        (BINDING.format("operator", ""), "binds nobody"),
+        (BINDING.format("operator", "{kind: Group, name: developers}"), "nobody is bound to a role that may read"),
+        (
+            BINDING.format("cluster-admin", "{kind: Group, name: a}").replace("kind: Role,", "kind: ClusterRole,"),
+            "secrets",
+        ),
+    ],
+)
+def test_each_right_too_many_is_told(tmp_path: Path, more: str, told: str) -> None:
+    service = file(tmp_path, "deploy/access.yaml", GOOD + more)
+    with pytest.raises(Failed, match=r"deploy/access\.yaml|nobody is bound") as failed:
+        security.access(service)
+
+    assert told in str(failed.value).replace("gives secrets", "Role gives secrets")
+
+
+def test_groups_that_may_what_they_need_are_told(tmp_path: Path) -> None:
+    assert list(rbac.Access(file(tmp_path, "deploy/access.yaml", GOOD)).problems()) == []
+    assert security.access(Service(tmp_path)) == (
+        "2 roles give no secrets and no way into pods; bound are developers, operators"
+    )
+    with pytest.raises(NotApplicable):
+        security.access(Service(tmp_path / "elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "row", "outcome"),
+    [("yes", "", Open), ("no", "", NotApplicable), ("no", "| `M` | `f` | to send |\n", Failed)],
+)
+def test_what_is_declared_must_fit_the_answer(tmp_path: Path, answer: str, row: str, outcome: type[Exception]) -> None:
+    service = file(tmp_path, ".copier-answers.yml", f"personal_data: '{answer}'\n")
+    file(tmp_path, security.INVENTORY, f"# P\n\n## Personal data\n\n{row}\n## Secrets\n\n| `M` | `s` | settings |\n")
+
+    with pytest.raises(outcome):
+        security.dpia(service)
+
+
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        ("* @kari @ola\n", {"@kari", "@ola"}),
+        ("# a\n* a@example.org B@example.org # both\n", {"a@example.org", "b@example.org"}),
+        ("* @kari @Kari\n", {"@kari"}),
+    ],
+)
+def test_owners_are_counted_once_each(tmp_path: Path, text: str, people: set[str]) -> None:
+    (rule,) = owners.rules(file(tmp_path, ".github/CODEOWNERS", text))
+
+    assert rule.people == people
