@@ -32,6 +32,11 @@ MUTATIONS = [
     Mutation("smoke", lambda root: edit(root, ROUTES, '"NO": 25', '"NO": 24'), "a wrong answer"),
     Mutation(
         "smoke",
+        lambda root: edit(root, ".github/workflows/ops-deploy.yml", "make smoke", "make readyz"),
+        "a deployment that nothing looks at",
+    ),
+    Mutation(
+        "smoke",
         lambda root: (root / "smoke.yaml").write_text("service: orders\n", "utf-8") and None,
         "no requests",
     ),

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 from ops.readiness import reading
-from ops.readiness.rows import DOCUMENTS, THEMES
+from ops.readiness.rows import DOCUMENTS, FIRST, THEMES
+
+from tests.services import ROOT
 
 SEEDS = yaml.safe_load(Path(__file__).with_name("bullets.yaml").read_text("utf-8"))
 BULLETS: dict[str, list[str]] = SEEDS["documents"]
@@ -56,3 +58,11 @@ def test_what_a_row_quotes_is_told_in_a_sentence_of_its_document(document: str) 
     ]
 
     assert [(id_, text) for id_, text in quotes if not any(each in text or text in each for each in asked)] == []
+
+
+def test_a_row_that_a_later_version_brings_is_named_in_the_changelog() -> None:
+    """An update shows what the standard now asks."""
+    later = [row.id for row in reading.catalogue([]) if row.since != FIRST]
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+    assert [id_ for id_ in later if f"`{id_}`" not in changelog] == []

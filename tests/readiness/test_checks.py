@@ -1,10 +1,12 @@
 """What a check tells decides its row: never a pass by default, by exception, by silence or by waiting."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from ops.readiness import parsing
 
 from tests.readiness.owner import Owner, made, row, signature
 
@@ -205,3 +207,12 @@ def test_a_report_tells_when_it_was_made(owner: Owner) -> None:
 
     assert began <= datetime.fromisoformat(report["started_at"]) <= datetime.now(UTC)
     assert (report["service"], report["commit"]) == ("shop", None)
+
+
+def test_trees_are_made_by_several_threads_at_once() -> None:
+    """Python 3.11 alone can't: one of them fails now and then."""
+    source = "\n".join(f"def f{number}(x):\n    return [x + {number}, {{'a': (x,)}}]" for number in range(300))
+    with ThreadPoolExecutor(8) as pool:
+        trees = list(pool.map(parsing.tree, [source] * 40))
+
+    assert [len(tree.body) for tree in trees] == [300] * 40

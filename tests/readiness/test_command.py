@@ -7,6 +7,7 @@ import pytest
 from ops.readiness.progress import Progress
 
 from tests.readiness.owner import Owner, made, row, signature
+from tests.services import ROOT
 
 OWN = """
 from ops.readiness.registry import live, static
@@ -105,6 +106,26 @@ def test_a_part_of_the_rows_judges_no_gate(owner: Owner) -> None:
     assert [each["id"] for each in report["rows"]] == ["own-limits", "pentest"]
     assert (report["gates"], report["whole"]) == ({}, False)
     assert "No gate is judged by a part" in owner.run("--only", "own-limits")[1]
+
+
+def test_the_documented_check_of_ones_own_works(owner: Owner) -> None:
+    page = (ROOT / "template/docs/readiness.md").read_text("utf-8")
+    owner.write("own.py", page.split("```python\n")[1].split("```")[0])
+    owner.says(checks="own.py", rows=[row("handbook", evidence=["static"])])
+
+    owner.write("docs/handbook.md", "Services: bank")
+    assert owner.states()["handbook"] == ("fail", "docs/handbook.md does not name the service: add it to the list")
+    owner.write("docs/handbook.md", "Services: bank, shop")
+    assert owner.states()["handbook"] == ("pass", "docs/handbook.md names it")
+
+
+def test_the_documented_statements_are_sound(owner: Owner) -> None:
+    page = (ROOT / "template/docs/readiness.md").read_text("utf-8")
+    owner.write("readiness.yaml", page.split("```yaml\n")[1].split("```")[0])
+    _, report, errors = owner.asked()
+
+    assert [line for line in errors.splitlines() if "has not come yet" not in line] == []
+    assert {each["id"]: each["state"] for each in report["rows"]}["cdn"] == "not applicable"
 
 
 def test_a_row_explains_itself(owner: Owner) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import yaml
 from ops.readiness import documents, reading, statements, tested
 from ops.readiness.assessment import assess
+from ops.readiness.registry import Check
 from ops.readiness.service import Service
 
 from tests.readiness import filled, mutating
@@ -111,3 +114,19 @@ def test_nothing_is_left_to_write_in_a_service_that_is_filled_in(done: Path) -> 
         each.name for each in files if "TODO" in each.read_text("utf-8").replace("if none of their TODO: is", "")
     ] == []
     assert all(entry["by"] for entry in yaml.safe_load((done / "readiness.yaml").read_text("utf-8"))["signed"].values())
+
+
+def test_a_signature_that_lapses_reopens_its_row_alone(done: Path) -> None:
+    """Each of them; the checks are taken to pass, for other tests try them."""
+    said = statements.read(done, reading.catalogue([]), TODAY, [])
+    rows = [row for row in said.rows if "signed" in row.evidence]
+    checks = {row.id: Check(row.id, "static", lambda _: "seen") for row in rows if row.evidence != ("signed",)}
+    service = Service(done)
+
+    def left_open(signed: Mapping[str, statements.Signature]) -> list[str]:
+        results = assess(rows, checks, replace(said, signed=signed), service, TODAY)
+        return [result.id for result in results if result.state != "pass"]
+
+    assert set(left_open(said.signed)) <= {row.id for row in rows if row.from_availability}
+    for id_, signature in said.signed.items():
+        assert left_open({**said.signed, id_: replace(signature, expires=TODAY)}) == [id_]

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from . import parsing
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert)
 
@@ -26,7 +28,7 @@ def functions(source: str) -> list[Measured]:
     """
     return [
         Measured(node.name, node.lineno, 1 + sum(_ways(node)), ast.get_docstring(node) is not None)
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsing.tree(source))
         if isinstance(node, Function)
     ]
 

@@ -15,6 +15,8 @@ APPLICATION: Final = "READINESS_APPLICATION"
 PREFIX: Final = "READINESS_PREFIX"
 PEER: Final = "READINESS_PEER"
 BREAK: Final = "READINESS_BREAK"
+# After the prefix: routes that the owner's middleware is not asked about.
+BESIDE: Final = "-beside"
 # Dependencies: one that is there unless the file BREAK is, and one that never answers.
 STEADY: Final = "readiness-steady"
 HANGING: Final = "readiness-hanging"
@@ -27,22 +29,54 @@ def create_app(settings: Any) -> Any:
     module, _, function = os.environ[APPLICATION].partition(":")
     app = getattr(import_module(module), function)(settings)
     ops = f"{module.partition('.')[0]}.ops"
-    prefix, route = os.environ[PREFIX], import_module("starlette.routing").Route
-    routes = [
-        route(f"{prefix}{path}", endpoint, methods=["GET", "POST"])
-        for path, endpoint in {
-            "/process": _process,
-            "/work": _work,
-            "/levels": _levels,
-            "/fail": _fail,
-            "/leak": _leak,
-            "/counted/{item}": _counted,
-            "/call": _call(ops),
-        }.items()
-    ]
-    app.router.routes[:0] = routes  # first, or a mount of the owner's at / would take their requests
-    _depend(app, settings, import_module(f"{ops}.health"))
+    inner = _service(app)
+    if inner is not None:  # else it is served as it is, and the checks tell that their routes are not there
+        prefix = os.environ[PREFIX]
+        inner.router.routes[:0] = _routes(
+            prefix, ops
+        )  # first, or a mount of the owner's at / would take their requests
+        _before_middleware(inner, _routes(prefix + BESIDE, ops), prefix + BESIDE)
+        _depend(inner, settings, import_module(f"{ops}.health"))
     return app
+
+
+def _service(app: Any) -> Any:
+    """What `create_service` has made, within whatever the owner has put around it; None if it is not to be found."""
+    while app is not None and not (hasattr(app, "endpoints") and hasattr(app, "router")):
+        app = getattr(app, "app", None)
+    return app
+
+
+def _routes(prefix: str, ops: str) -> list[Any]:
+    route = import_module("starlette.routing").Route
+    endpoints = {
+        "/process": _process,
+        "/work": _work,
+        "/levels": _levels,
+        "/fail": _fail,
+        "/leak": _leak,
+        "/counted/{item}": _counted,
+        "/call": _call(ops),
+    }
+    return [route(f"{prefix}{path}", endpoint, methods=["GET", "POST"]) for path, endpoint in endpoints.items()]
+
+
+def _before_middleware(app: Any, routes: list[Any], prefix: str) -> None:
+    """Answer these routes within the template's layer, before the owner's middleware, which may keep strangers out."""
+    build, router = app.build_middleware_stack, import_module("starlette.routing").Router(routes)
+
+    def built() -> Any:
+        edge = build()
+        owners = edge.app
+
+        async def chosen(scope: Any, receive: Any, send: Any) -> None:
+            ours = scope["type"] == "http" and scope["path"].startswith(prefix)
+            await (router if ours else owners)(scope, receive, send)
+
+        edge.app = chosen
+        return edge
+
+    app.build_middleware_stack = built
 
 
 def _depend(app: Any, settings: Any, health: Any) -> None:

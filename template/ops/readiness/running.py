@@ -5,27 +5,25 @@
 stopped under load. All of them can run side by side.
 """
 
-import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex, token_urlsafe
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import yaml
 from ops.smoke.masking import Masks
 
-from . import listening, planted
+from . import arrangement, listening, planted
 from .instance import Ended, Instance, Launch, await_life, free_port, outputs, run, started
+from .once import Once
 from .outcome import CannotTell
 from .service import Service
 
-T = TypeVar("T")
-
 WORKERS: Final = 2
+DRAIN_SECONDS: Final = 1.5
 # What the file says of settings that nothing else gives, and what the environment says against the file.
 HEADER_BYTES_OF_FILE: Final = 20_000
 BODY_BYTES_OF_FILE, BODY_BYTES_OF_ENVIRONMENT = 3 * 2**20, 2 * 2**20
@@ -35,31 +33,9 @@ _BASE: Final[dict[str, Any]] = {
     "log": {"format": "json", "level": "INFO"},
     "shutdown": {"drain_seconds": 0, "timeout_seconds": 1},
 }
+EX_UNAVAILABLE: Final = 69  # the address can't be had
+_TRIES: Final = 3
 _LOCK = threading.Lock()
-
-
-class Once:
-    """Values that are made once, whichever of several threads asks first; what went wrong is told to all of them."""
-
-    def __init__(self) -> None:
-        self._made: dict[str, tuple[Any, Exception | None]] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, name: str, make: Callable[[], T]) -> T:
-        """The value of this name."""
-        with self._lock:
-            lock = self._locks.setdefault(name, threading.Lock())
-        with lock:
-            if name not in self._made:
-                try:
-                    self._made[name] = make(), None
-                except Exception as error:  # noqa: BLE001 - told to whoever asks
-                    self._made[name] = None, error
-        value, wrong = self._made[name]
-        if wrong is not None:
-            raise wrong.with_traceback(None)
-        return value  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -69,7 +45,7 @@ class Ground:
     Attributes:
         folder: for their files; removed at the end.
         token: of the status route, from the environment.
-        prefix: of the routes that are planted.
+        planted: beginning of the paths of the routes that are planted.
         masks: hide what the owner says of the environment.
         there: the service's files and folders before anything was started.
         asking: held by whoever sends the owner's own requests, which others count.
@@ -79,7 +55,7 @@ class Ground:
     folder: Path
     masks: Masks
     token: str = field(default_factory=lambda: token_urlsafe(24), repr=False)
-    prefix: str = field(default_factory=lambda: f"/readiness-{token_hex(6)}")
+    planted: str = field(default_factory=lambda: f"/readiness-{token_hex(6)}")
     there: tuple[Path, ...] = ()
     once: Once = field(default_factory=Once)
     asking: threading.Lock = field(default_factory=threading.Lock)
@@ -109,6 +85,11 @@ class Ground:
         if not alive:
             raise CannotTell(f"the service does not start: {self.told(instance)}")
         return instance
+
+    @property
+    def prefix(self) -> str:
+        """Of the planted routes that answer: those behind the owner's middleware, unless it keeps the checks out."""
+        return self.once.get("prefix", self._prefix)
 
     def attempt(self) -> tuple[Instance, bool]:
         """The same, and whether it answers."""
@@ -140,9 +121,9 @@ class Ground:
             **_BASE,
             "workers": WORKERS,
             "status": {"tokens": [self.token]},
-            "shutdown": {"drain_seconds": 1, "timeout_seconds": 5},
+            "shutdown": {"drain_seconds": DRAIN_SECONDS, "timeout_seconds": 5},
         }
-        env = {**self._environment("stopping", made), **self._planted(broken)}
+        env = {**self._arranged("stopping", made), **self._planted(broken)}
         instance, alive = self.once.get("stopping", lambda: self._alive("stopping", Launch(*self._where, env)))
         if not alive:
             raise CannotTell(f"a second instance does not start: {self.told(instance)}")
@@ -161,7 +142,7 @@ class Ground:
         ended = self.command(name, "config", env=env)
         if ended.status:
             raise CannotTell(f"app config ended with {ended.status}: {self._last(ended.stderr)}")
-        return _settings(ended.stdout)
+        return arrangement.effective(ended.stdout)
 
     def main_environment(self) -> dict[str, str]:
         """What the main instance is started with."""
@@ -187,12 +168,20 @@ class Ground:
         return self.service.root, self.service.package
 
     def _alive(self, name: str, launch: Launch, **changed: str) -> tuple[Instance, bool]:
-        port = free_port()
+        """Start one, and wait until it answers; at another port if somebody was quicker to take this one."""
         env = {"APP_HOST": "127.0.0.1", **launch.env, "APP_METRICS__DIR": str(self.folder_of(f"{name}-metrics"))}
-        env = {**env, "APP_PORT": str(port), **changed}
-        instance = started(Launch(launch.root, launch.package, env, launch.cwd, launch.clean), port)
-        self.service.ending.callback(instance.end)
-        return instance, await_life(instance)
+        for _ in range(_TRIES):
+            port = free_port()
+            given = {**env, "APP_PORT": str(port), **changed}
+            instance = started(Launch(launch.root, launch.package, given, launch.cwd, launch.clean), port)
+            self.service.ending.callback(instance.end)
+            if (alive := await_life(instance)) or instance.process.poll() != EX_UNAVAILABLE:
+                break
+        return instance, alive
+
+    def _prefix(self) -> str:
+        reached = self.main().get(f"{self.planted}/process").status_code == 200
+        return self.planted if reached else self.planted + planted.BESIDE
 
     def _bare(self) -> tuple[Instance, bool, tuple[str, ...]]:
         instance, alive = self._alive("bare", Launch(*self._where, {}))
@@ -203,18 +192,15 @@ class Ground:
 
     def _elsewhere(self, name: str, linked: bool) -> tuple[Instance, bool, Path]:
         self.main()
-        folder, port = self.folder_of(name), free_port()
+        folder = self.folder_of(name)
         for each in self.there if linked else ():
             (folder / each.name).symlink_to(each)
         env = {
-            **self._environment(name, {**_BASE, "workers": 1}),
+            **self._arranged(name, {**_BASE, "workers": 1}),
             "HOME": str(folder),
             "TMPDIR": str(self.folder_of("temporary")),
-            "APP_PORT": str(port),
         }
-        instance = started(Launch(*self._where, env, cwd=folder, clean=True), port)
-        self.service.ending.callback(instance.end)
-        return instance, await_life(instance), folder
+        return *self._alive(name, Launch(*self._where, env, cwd=folder, clean=True)), folder
 
     def _main_environment(self) -> dict[str, str]:
         mail = {"host": "127.0.0.1", "port": self.mailbox.port, "security": "none", "to": list(MAILED_TO)}
@@ -231,28 +217,16 @@ class Ground:
             },
         }
         in_file = {"request_header_bytes": HEADER_BYTES_OF_FILE, "request_body_bytes": BODY_BYTES_OF_FILE}
-        env = self._environment("main", made, {**made, "limits": in_file})
+        env = self._arranged("main", made, {**made, "limits": in_file})
         return {**env, **self._planted(self.folder / "never")}
 
     def _planted(self, broken: Path) -> dict[str, str]:
-        return {planted.PREFIX: self.prefix, planted.PEER: self.peer.url, planted.BREAK: str(broken)}
+        return {planted.PREFIX: self.planted, planted.PEER: self.peer.url, planted.BREAK: str(broken)}
 
-    def _environment(
+    def _arranged(
         self, name: str, settings: Mapping[str, Any], in_file: Mapping[str, Any] | None = None
     ) -> dict[str, str]:
-        """Variables that say all of this, with a file that says the same: which of the two wins matters to one row."""
-        made = self.folder / f"{name}.yaml"
-        made.write_text(yaml.safe_dump(_merged(self._own_file(), settings if in_file is None else in_file)), "utf-8")
-        return {**self.service.live.env, "APP_CONFIG_FILE": str(made), **dict(_variables(settings))}
-
-    def _own_file(self) -> dict[str, Any]:
-        """What the owner's file of configuration says."""
-        file = self.service.root / self.service.live.config
-        try:
-            own = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
-            raise CannotTell(f"{self.service.live.config}, with which checks start the service, is no YAML") from None
-        return own if isinstance(own, dict) else {}
+        return arrangement.environment(self.service, self.folder / f"{name}.yaml", settings, in_file)
 
     def _last(self, text: str) -> str:
         lines = [line for line in text.splitlines() if line.strip()]
@@ -273,32 +247,4 @@ def ground(service: Service) -> Ground:
             there = tuple(service.root.absolute().iterdir())
             found = service.__dict__["_ground"] = Ground(service, folder, masks, there=there)
             masks.add(found.token)
-    return found
-
-
-def _merged(own: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(own)
-    for key, value in ours.items():
-        inner = own.get(key)
-        merged[key] = _merged(inner if isinstance(inner, dict) else {}, value) if isinstance(value, dict) else value
-    return merged
-
-
-def _variables(settings: Mapping[str, Any], prefix: str = "APP_") -> Iterator[tuple[str, str]]:
-    """Environment variables that say the same; sections are opened, but for the levels, whose names are loggers'."""
-    for name, value in settings.items():
-        if isinstance(value, dict) and name != "levels":
-            yield from _variables(value, f"{prefix}{name.upper()}__")
-        else:
-            yield f"{prefix}{name.upper()}", value if isinstance(value, str) else json.dumps(value)
-
-
-def _settings(text: str) -> dict[str, tuple[str, str]]:
-    """Name, value and origin from lines of three columns; a value in JSON may hold spaces, but not two of them."""
-    found = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition(" ")
-        value, _, origin = rest.strip().rpartition("  ")
-        if name and origin:
-            found[name] = value.strip(), origin.strip()
     return found

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from . import parsing
 from .outcome import CannotTell
 from .service import Service
 
@@ -71,6 +72,17 @@ def own(service: Service) -> list[Module]:
     return [_module(service, file.relative_to(service.root).as_posix()) for file in files]
 
 
+def peers(service: Service) -> dict[str, str]:
+    """Names of the services that the code calls by `http_client`, and where."""
+    found: dict[str, str] = {}
+    for module in own(service):
+        for name, call in module.calls():
+            given = call.args[:1] or [each.value for each in call.keywords if each.arg == "peer"]
+            if name.rpartition(".")[2] == "http_client" and given and isinstance(given[0], ast.Constant):
+                found.setdefault(str(given[0].value), module.place(call))
+    return found
+
+
 def texts(node: ast.AST) -> list[str]:
     """Texts that stand in an expression."""
     return [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
@@ -78,7 +90,7 @@ def texts(node: ast.AST) -> list[str]:
 
 def _module(service: Service, path: str) -> Module:
     try:
-        tree = ast.parse(service.text(path))
+        tree = parsing.tree(service.text(path))
     except (SyntaxError, ValueError) as error:
         raise CannotTell(f"{path}:{getattr(error, 'lineno', None) or 1}: is no Python") from None
     return Module(path, tree, _names(tree))

@@ -12,9 +12,8 @@ import httpx2
 from .callers import Load, under_load
 from .instance import Instance, until
 from .outcome import CannotTell
-from .running import Ground
+from .running import DRAIN_SECONDS, Ground
 
-DRAIN_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 15.0
 
 

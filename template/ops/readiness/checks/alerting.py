@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from ops.readiness import listening, objectives
+from ops.readiness.checks.health import deployments_without
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import live, static
 from ops.readiness.service import Service
@@ -91,8 +92,10 @@ def mute(service: Service) -> str:
         raise Failed(
             f"a deployment would mute the fastest burn of {', '.join(loud)}: what breaks everything must be heard"
         )
+    if without := deployments_without(service, "silence"):
+        raise Failed(f"{', '.join(without)} deploys, and silences nothing meanwhile")
     muted = {str(rule["alert"]) for rule in rules if rule["labels"].get("muted_by_deployment") == "true"}
-    return f"python -m ops.slo silence mutes {len(muted)} alerts for 5 minutes, and ends that; never the fastest burn"
+    return f"each deployment mutes {len(muted)} alerts for a limited time, and ends that; never the fastest burn"
 
 
 @static("alert-tracked")

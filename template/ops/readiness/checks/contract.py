@@ -1,6 +1,8 @@
 """The twelve factors (https://12factor.net) that only a running service shows."""
 
-from ops.readiness.checks import twelve_factor
+import re
+from typing import Final
+
 from ops.readiness.checks.configuration import PORT, settings_without_anything
 from ops.readiness.elsewhere import visit
 from ops.readiness.outcome import CannotTell, Failed
@@ -12,6 +14,7 @@ FACTORS = (
     "codebase", "dependencies", "config", "backing-services", "build-release-run", "processes", "port-binding",
     "concurrency", "disposability", "dev-prod-parity", "logs", "admin-processes",
 )  # fmt: skip
+_STICKY: Final = {"sessionAffinity": "ClientIP", "hostNetwork": True}
 _START_SECONDS = 15.0
 _STOP_SECONDS = 2.5
 
@@ -62,8 +65,8 @@ def concurrency(service: Service) -> str:
         raise Failed("the process that was started has ended while its workers serve: it has made itself a daemon")
     if files := [each.name for each in service.root.glob("*.pid")]:
         raise Failed(f"it keeps a file of its process id: {', '.join(files)}")
-    if pinned := twelve_factor.pinned(service):
-        raise Failed(f"instances can't be added at will: {'; '.join(pinned)}")
+    if held := pinned(service):
+        raise Failed(f"instances can't be added at will: {'; '.join(held)}")
     return "the started process stays in the foreground, with its workers below it; no manifest pins clients or ports"
 
 
@@ -99,6 +102,23 @@ def admin_processes(service: Service) -> str:
             told = at.masks.excerpt(ended.stderr or ended.stdout)
             raise Failed(f"app {' '.join(arguments)} beside the running service ended with {ended.status}: {told}")
     return "app config --check and app health --ready, with the running service's configuration: status 0"
+
+
+def pinned(service: Service) -> list[str]:
+    """What in the manifests keeps instances from being added or taken away at will."""
+    found = []
+    for folder in ("ops/kubernetes/base", "deploy"):
+        for file in sorted((service.root / folder).rglob("*.yaml")):
+            path = file.relative_to(service.root).as_posix()
+            text = service.text(path)
+            found += [
+                f"{path}: {key}: {value}"
+                for key, value in _STICKY.items()
+                if re.search(rf"^[^#\n]*\b{key}:\s*{value}\b", text, re.IGNORECASE | re.MULTILINE)
+            ]
+            if re.search(r"^[^#\n]*\bhostPort:\s*\d", text, re.MULTILINE):
+                found.append(f"{path}: hostPort")
+    return found
 
 
 def _waived(service: Service) -> list[str]:

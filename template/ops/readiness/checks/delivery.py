@@ -67,15 +67,22 @@ def release_doc(service: Service) -> str:
     if unknown := list(page.unknown_commands()):
         raise Failed("; ".join(unknown))
     text = service.text(RELEASE)
-    named = list(dict.fromkeys(_WORKFLOW.findall(text)))
-    places = ("", f"{pipelines.FOLDER}/")
-    if lost := [each for each in named if not any((service.root / f"{place}{each}").is_file() for place in places)]:
+    platforms = pipelines.platforms(service)
+    if lost := list(_lost(service, {platform.name for platform in platforms}, text)):
         raise Failed(f"{RELEASE} tells of {', '.join(lost)}, which is not there")
-    used = {job.environment for platform in pipelines.platforms(service) for job in _deploying(platform)}
+    used = {job.environment for platform in platforms for job in _deploying(platform)}
     if silent := sorted(each for each in used if not re.search(rf"\b{re.escape(each)}\b", text)):
         raise Failed(f"{RELEASE} does not tell of the environment {', '.join(silent)}, to which a pipeline deploys")
     count = sum(1 for _ in page.commands())
     return f"{RELEASE}: release, failure, roll-back and hotfix are written; its {count} lines of commands exist"
+
+
+def _lost(service: Service, platforms: set[str], text: str) -> Iterator[str]:
+    """Workflows that a text names and that are not there; those of a platform that is not used are no matter."""
+    for name in dict.fromkeys(_WORKFLOW.findall(text)):
+        platform, path = ("GitLab", name) if name == pipelines.GITLAB else ("GitHub", f"{pipelines.FOLDER}/{name}")
+        if platform in platforms and not (service.root / path).is_file():
+            yield name
 
 
 @static("release-promote")

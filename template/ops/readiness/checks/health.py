@@ -6,8 +6,7 @@ import sys
 from time import monotonic
 
 import httpx2
-from ops.readiness import planted
-from ops.readiness.checks.twelve_factor import called_peers
+from ops.readiness import parsing, pipelines, planted, sources
 from ops.readiness.instance import until
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import live
@@ -80,7 +79,7 @@ def third_party(service: Service) -> str:
         raise Failed(f"a dependency that never answers is told as {entry.get('state')}: {entry.get('output')}")
     if not entry.get("time") or entry.get("age_seconds") is None:
         raise Failed("/status does not tell when a dependency was looked at last")
-    missing = {peer: place for peer, place in called_peers(service).items() if peer not in told}
+    missing = {peer: place for peer, place in sources.peers(service).items() if peer not in told}
     if missing:
         named = ", ".join(f"{peer} ({place})" for peer, place in missing.items())
         raise Failed(f"called, and without a check of its health: {named}: add a Check of that name in create_app")
@@ -115,8 +114,27 @@ def smoke(service: Service) -> str:
                 target.client.disconnect()
     if wrong:
         raise Failed("; ".join(wrong))
+    without = deployments_without(service, "smoke-inside", "smoke")
+    if without:
+        raise Failed(f"{', '.join(without)} deploys, and runs no smoke test afterwards")
     named = ", ".join(each.name for each in found.requests)
-    return f"{len(found.requests)} requests of smoke.yaml are answered as expected: {named}"
+    return f"{len(found.requests)} requests of smoke.yaml are answered as expected, after each deployment, too: {named}"
+
+
+def deployments_without(service: Service, *verbs: str) -> list[str]:
+    """The pipelines' jobs that deploy, and run none of these verbs.
+
+    Raises:
+        CannotTell: there is no pipeline, or it can't be read; the rows on delivery say so.
+    """
+    try:
+        found = pipelines.platforms(service)
+    except Failed as failed:
+        raise CannotTell(f"what a deployment does can't be told: {failed}") from None
+    jobs = [job for each in found for job in each.jobs]
+    if not any(job.runs(verb) for job in jobs for verb in verbs):
+        return [", ".join(sorted({each.name for each in found}))]
+    return sorted({job.place for job in jobs if job.runs("deploy") and not any(job.runs(verb) for verb in verbs)})
 
 
 def smoke_plan(service: Service, at: Ground) -> Plan:
@@ -157,7 +175,7 @@ def _time_of_status(at: Ground, headers: dict[str, str]) -> float:
 
 def _compares_in_constant_time(service: Service) -> bool:
     try:
-        tree = ast.parse(service.text(f"src/{service.package}/ops/endpoints.py"))
+        tree = parsing.tree(service.text(f"src/{service.package}/ops/endpoints.py"))
     except SyntaxError:
         raise CannotTell(f"src/{service.package}/ops/endpoints.py is no Python {sys.version_info.major}") from None
     return any(isinstance(node, ast.Attribute) and node.attr == "compare_digest" for node in ast.walk(tree))

@@ -1,6 +1,5 @@
 """The twelve factors (https://12factor.net), as far as the repository alone tells them."""
 
-import ast
 import re
 import subprocess
 import tomllib
@@ -22,8 +21,6 @@ _CLIENTS: Final = frozenset(
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s{]+").match
 _INSTALLERS: Final = re.compile(r"\b(uv|pip3?|poetry|apt(-get)?|apk|git|make|npm|hatch)\b").search
 _LOG_FILES: Final = re.compile(r"(^|\.)((Timed)?RotatingFileHandler|FileHandler|WatchedFileHandler)$").search
-_GITLAB: Final = ".gitlab-ci.yml"
-_STICKY: Final = {"sessionAffinity": "ClientIP", "hostNetwork": True}
 
 
 @static("twelve-factor-codebase")
@@ -106,25 +103,6 @@ def build_release_run(service: Service) -> str:
     return f"{len(stages)} stages; the last one copies what was built, knows its commit, and starts {command!r}"
 
 
-@static("twelve-factor-dev-prod-parity")
-def parity(service: Service) -> str:
-    """The tests run on the Python that production runs on, and every environment gets the same image."""
-    image = dockerfile.python(service.text("Dockerfile"))
-    tested = _tested_on(service)
-    for path, versions in tested.items():
-        if image and image not in versions:
-            raise Failed(f"the image has Python {image}, and {path} tests on {', '.join(sorted(versions))}")
-    names = _image_names(service)
-    if len(set(names.values())) > 1:
-        raise Failed(f"environments run different images: {', '.join(f'{e}: {n}' for e, n in names.items())}")
-    if not tested and not names:
-        raise CannotTell("no workflow that runs the tests, and no deploy/*/kustomization.yaml, could be read")
-    return (
-        f"Python {image or 'of the base image'} in the image and in {', '.join(sorted(tested)) or 'no pipeline'}; "
-        f"{', '.join(names) or 'no environment'} run the same image"
-    )
-
-
 @static("twelve-factor-logs")
 def logs(service: Service) -> str:
     """The code writes no log file: the stream is the platform's to route."""
@@ -138,23 +116,6 @@ def logs(service: Service) -> str:
     if found:
         raise Failed(f"a log file of its own: {'; '.join(found[:5])}: log, and leave the rest to the platform")
     return f"{len(sources.own(service))} modules, none of which opens a log file or keeps one by a handler"
-
-
-def pinned(service: Service) -> list[str]:
-    """What in the manifests keeps instances from being added or taken away at will."""
-    found = []
-    for folder in ("ops/kubernetes/base", "deploy"):
-        for file in sorted((service.root / folder).rglob("*.yaml")):
-            path = file.relative_to(service.root).as_posix()
-            text = service.text(path)
-            found += [
-                f"{path}: {key}: {value}"
-                for key, value in _STICKY.items()
-                if re.search(rf"^[^#\n]*\b{key}:\s*{value}\b", text, re.IGNORECASE | re.MULTILINE)
-            ]
-            if re.search(r"^[^#\n]*\bhostPort:\s*\d", text, re.MULTILINE):
-                found.append(f"{path}: hostPort")
-    return found
 
 
 def _sources(service: Service) -> list[Any]:
@@ -194,54 +155,3 @@ def _toml(service: Service, path: str) -> dict[str, Any]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _tested_on(service: Service) -> dict[str, set[str]]:
-    """Versions of Python of each pipeline's jobs that run `make test`, by the pipeline's file."""
-    found: dict[str, set[str]] = {}
-    for file in sorted((service.root / ".github/workflows").glob("*.y*ml")):
-        path = file.relative_to(service.root).as_posix()
-        document = service.mapping(path)
-        jobs = document.get("jobs")
-        for job in jobs.values() if isinstance(jobs, dict) else ():
-            steps = [step for step in job.get("steps") or () if isinstance(step, dict)] if isinstance(job, dict) else []
-            if any("make test" in str(step.get("run", "")) for step in steps):
-                found.setdefault(path, set()).update(each for step in steps for each in _versions(step, job, document))
-    if (service.root / _GITLAB).is_file():
-        document = service.mapping(_GITLAB)
-        jobs = [job for job in document.values() if isinstance(job, dict) and "make test" in str(job.get("script", ""))]
-        images = [str(job.get("image") or (document.get("default") or {}).get("image")) for job in jobs]
-        found[_GITLAB] = {each[1] for image in images if (each := re.search(r"python:(\d+\.\d+)", image))}
-    return {path: versions for path, versions in found.items() if versions}
-
-
-def _versions(step: dict[str, Any], job: dict[str, Any], document: dict[Any, Any]) -> list[str]:
-    given = str((step.get("with") or {}).get("python-version", ""))
-    if name := re.fullmatch(r"\$\{\{\s*(inputs|matrix)\.([\w-]+)\s*\}\}", given):
-        if name[1] == "matrix":
-            listed = ((job.get("strategy") or {}).get("matrix") or {}).get(name[2]) or []
-            return [".".join(str(each).split(".")[:2]) for each in listed]
-        calls = (document.get(True) or document.get("on") or {}).get("workflow_call") or {}
-        given = str(((calls.get("inputs") or {}).get(name[2]) or {}).get("default", ""))
-    return [found[1]] if (found := re.fullmatch(r"(\d+\.\d+)(\.\d+)?", given)) else []
-
-
-def _image_names(service: Service) -> dict[str, str]:
-    found = {}
-    for file in sorted((service.root / "deploy").glob("*/kustomization.yaml")):
-        images = service.mapping(file.relative_to(service.root).as_posix()).get("images") or []
-        names = [str(each.get("newName")) for each in images if isinstance(each, dict) and each.get("newName")]
-        if names:
-            found[file.parent.name] = ", ".join(names)
-    return found
-
-
-def called_peers(service: Service) -> dict[str, str]:
-    """Names of the services that the code calls by `http_client`, and where."""
-    found: dict[str, str] = {}
-    for module in sources.own(service):
-        for name, call in module.calls():
-            given = call.args[:1] or [each.value for each in call.keywords if each.arg == "peer"]
-            if name.rpartition(".")[2] == "http_client" and given and isinstance(given[0], ast.Constant):
-                found.setdefault(str(given[0].value), module.place(call))
-    return found

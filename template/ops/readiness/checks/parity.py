@@ -1,0 +1,70 @@
+"""Whether development, tests and production run the same (https://12factor.net/dev-prod-parity)."""
+
+import re
+from typing import Any, Final
+
+from ops.readiness import dockerfile
+from ops.readiness.outcome import CannotTell, Failed
+from ops.readiness.registry import static
+from ops.readiness.service import Service
+
+_GITLAB: Final = ".gitlab-ci.yml"
+
+
+@static("twelve-factor-dev-prod-parity")
+def parity(service: Service) -> str:
+    """The tests run on the Python that production runs on, and every environment gets the same image."""
+    image = dockerfile.python(service.text("Dockerfile"))
+    tested = _tested_on(service)
+    for path, versions in tested.items():
+        if image and image not in versions:
+            raise Failed(f"the image has Python {image}, and {path} tests on {', '.join(sorted(versions))}")
+    names = _image_names(service)
+    if len(set(names.values())) > 1:
+        raise Failed(f"environments run different images: {', '.join(f'{e}: {n}' for e, n in names.items())}")
+    if not tested and not names:
+        raise CannotTell("no workflow that runs the tests, and no deploy/*/kustomization.yaml, could be read")
+    return (
+        f"Python {image or 'of the base image'} in the image and in {', '.join(sorted(tested)) or 'no pipeline'}; "
+        f"{', '.join(names) or 'no environment'} run the same image"
+    )
+
+
+def _tested_on(service: Service) -> dict[str, set[str]]:
+    """Versions of Python of each pipeline's jobs that run `make test`, by the pipeline's file."""
+    found: dict[str, set[str]] = {}
+    for file in sorted((service.root / ".github/workflows").glob("*.y*ml")):
+        path = file.relative_to(service.root).as_posix()
+        document = service.mapping(path)
+        jobs = document.get("jobs")
+        for job in jobs.values() if isinstance(jobs, dict) else ():
+            steps = [step for step in job.get("steps") or () if isinstance(step, dict)] if isinstance(job, dict) else []
+            if any("make test" in str(step.get("run", "")) for step in steps):
+                found.setdefault(path, set()).update(each for step in steps for each in _versions(step, job, document))
+    if (service.root / _GITLAB).is_file():
+        document = service.mapping(_GITLAB)
+        jobs = [job for job in document.values() if isinstance(job, dict) and "make test" in str(job.get("script", ""))]
+        images = [str(job.get("image") or (document.get("default") or {}).get("image")) for job in jobs]
+        found[_GITLAB] = {each[1] for image in images if (each := re.search(r"python:(\d+\.\d+)", image))}
+    return {path: versions for path, versions in found.items() if versions}
+
+
+def _versions(step: dict[str, Any], job: dict[str, Any], document: dict[Any, Any]) -> list[str]:
+    given = str((step.get("with") or {}).get("python-version", ""))
+    if name := re.fullmatch(r"\$\{\{\s*(inputs|matrix)\.([\w-]+)\s*\}\}", given):
+        if name[1] == "matrix":
+            listed = ((job.get("strategy") or {}).get("matrix") or {}).get(name[2]) or []
+            return [".".join(str(each).split(".")[:2]) for each in listed]
+        calls = (document.get(True) or document.get("on") or {}).get("workflow_call") or {}
+        given = str(((calls.get("inputs") or {}).get(name[2]) or {}).get("default", ""))
+    return [found[1]] if (found := re.fullmatch(r"(\d+\.\d+)(\.\d+)?", given)) else []
+
+
+def _image_names(service: Service) -> dict[str, str]:
+    found = {}
+    for file in sorted((service.root / "deploy").glob("*/kustomization.yaml")):
+        images = service.mapping(file.relative_to(service.root).as_posix()).get("images") or []
+        names = [str(each.get("newName")) for each in images if isinstance(each, dict) and each.get("newName")]
+        if names:
+            found[file.parent.name] = ", ".join(names)
+    return found
