@@ -33,7 +33,7 @@ def hooks(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> "subpr
 
 
 def run(
-    module: str, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float = 120
+    module: str, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float = 600
 ) -> "subprocess.CompletedProcess[str]":
     """Run a module, with its output captured."""
     with tempfile.TemporaryDirectory(prefix="forked-") as folder:
@@ -74,7 +74,7 @@ def _serve() -> None:
             print(_forked(**asked), flush=True)
 
 
-def _forked(command: list[str], cwd: str, env: Mapping[str, str], outputs: Sequence[str], timeout: float = 120) -> int:
+def _forked(command: list[str], cwd: str, env: Mapping[str, str], outputs: Sequence[str], timeout: float = 600) -> int:
     """Fork, and wait for the exit status."""
     pid = os.fork()
     if pid == 0:
