@@ -1,4 +1,4 @@
-"""`python -m ops.hooks` in forks of one process that has Copier loaded: to load it takes longer than what is asked.
+"""`python -m …` in forks of one process that has Copier loaded: to load it takes longer than what is asked.
 
 A fork is given its folder, its variables and its output as a new process would be, and loads the service's own hooks.
 """
@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import copier._cli  # noqa: F401 - loaded once
 from plumbum import local
 
 from tests.quick import patched
@@ -26,13 +27,18 @@ HOOKS = "ops.hooks"
 _servers: "dict[int, subprocess.Popen[str]]" = {}
 
 
-def hooks(
-    arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float = 120
-) -> "subprocess.CompletedProcess[str]":
+def hooks(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run one of a service's hooks, with its output captured."""
+    return run(HOOKS, arguments, cwd, env)
+
+
+def run(
+    module: str, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float = 600
+) -> "subprocess.CompletedProcess[str]":
+    """Run a module, with its output captured."""
     with tempfile.TemporaryDirectory(prefix="forked-") as folder:
         outputs = [str(Path(folder, name)) for name in ("stdout", "stderr")]
-        asked = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env), "outputs": outputs}
+        asked = {"command": [module, *arguments], "cwd": str(cwd), "env": dict(env), "outputs": outputs}
         server = _server()
         assert server.stdin is not None
         assert server.stdout is not None
@@ -40,7 +46,7 @@ def hooks(
         server.stdin.flush()
         status = int(server.stdout.readline())
         stdout, stderr = (Path(output).read_text("utf-8") for output in outputs)
-    return subprocess.CompletedProcess(["python", "-m", HOOKS, *arguments], status, stdout, stderr)
+    return subprocess.CompletedProcess(["python", "-m", module, *arguments], status, stdout, stderr)
 
 
 def _server() -> "subprocess.Popen[str]":
@@ -68,17 +74,15 @@ def _serve() -> None:
             print(_forked(**asked), flush=True)
 
 
-def _forked(
-    arguments: list[str], cwd: str, env: Mapping[str, str], outputs: Sequence[str], timeout: float = 120
-) -> int:
+def _forked(command: list[str], cwd: str, env: Mapping[str, str], outputs: Sequence[str], timeout: float = 600) -> int:
     """Fork, and wait for the exit status."""
     pid = os.fork()
     if pid == 0:
-        _become(arguments, cwd, env, outputs, int(timeout))
+        _become(command, cwd, env, outputs, int(timeout))
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _become(arguments: list[str], cwd: str, env: Mapping[str, str], outputs: Sequence[str], timeout: int) -> None:
+def _become(command: list[str], cwd: str, env: Mapping[str, str], outputs: Sequence[str], timeout: int) -> None:
     """Be the process that was asked for, to its end."""
     signal.alarm(timeout)
     for number, name in enumerate([os.devnull, *outputs]):
@@ -94,11 +98,11 @@ def _become(arguments: list[str], cwd: str, env: Mapping[str, str], outputs: Seq
     sys.path[0] = cwd
     for name in [name for name in sys.modules if name.split(".")[0] == "ops"]:
         del sys.modules[name]
-    sys.argv[1:] = arguments
+    sys.argv[1:] = command[1:]
     subprocess.run = _run_or_fork  # type: ignore[assignment]
     status: Any = 0
     try:
-        runpy.run_module(HOOKS, run_name="__main__", alter_sys=True)
+        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         status = ended.code or 0
     except BaseException:  # noqa: BLE001 - it is shown, as Python shows it
@@ -118,7 +122,7 @@ def _run_or_fork(command: Any, *rest: Any, **options: Any) -> Any:
         return _run(command, *rest, **options)
     with tempfile.TemporaryDirectory(prefix="forked-") as folder:
         outputs = [str(Path(folder, name)) for name in ("stdout", "stderr")]
-        status = _forked(command[3:], str(options["cwd"]), options["env"], outputs)
+        status = _forked(command[2:], str(options["cwd"]), options["env"], outputs)
         stdout, stderr = (Path(output).read_text("utf-8") for output in outputs)
     return subprocess.CompletedProcess(command, status, stdout, stderr)
 

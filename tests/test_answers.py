@@ -16,7 +16,6 @@ import termios
 import time
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from markdown_it import MarkdownIt
 
+from tests import forks
 from tests.quick import quick
 from tests.services import ROOT, clean_environment, plain_copy, render
 
@@ -459,21 +459,18 @@ def test_the_command_line_refuses_in_one_line_and_without_a_traceback(
     source: Path, tmp_path: Path, question: str
 ) -> None:
     given = [value for value in REFUSED[question] if isinstance(value, str) and "\0" not in value]
-    commands: list[list[str | bytes]] = [
-        ["--data", f"{question}={value}".encode(errors="surrogateescape")] for value in given[:5]
-    ]
+    commands = [["--data", f"{question}={value}"] for value in given[:5]]
     (tmp_path / "data.yml").write_text(yaml.safe_dump({question: REFUSED[question][-1]}, allow_unicode=False))
     commands.append(["--data-file", str(tmp_path / "data.yml")])
 
-    def copy(number: int) -> "subprocess.CompletedProcess[str]":
-        return command_line("copy", "--defaults", *commands[number], str(source), str(tmp_path / f"service{number}"))
+    for number, given_so in enumerate(commands):
+        words = ["copy", "--defaults", *given_so, str(source), str(tmp_path / f"service{number}")]
+        done = forks.run("copier", words, tmp_path, clean_environment())
 
-    with ThreadPoolExecutor(2) as pool:
-        for number, done in enumerate(pool.map(copy, range(len(commands)))):
-            assert done.returncode == 1, done.stderr
-            assert done.stdout == ""
-            assert re.fullmatch(rf".*\b{question}: .*\n", done.stderr), done.stderr
-            assert not (tmp_path / f"service{number}").exists()
+        assert done.returncode == 1, done.stderr
+        assert done.stdout == ""
+        assert re.fullmatch(rf".*\b{question}: .*\n", done.stderr), done.stderr
+        assert not (tmp_path / f"service{number}").exists()
 
 
 @pytest.mark.parametrize(

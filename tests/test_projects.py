@@ -17,7 +17,8 @@ pytestmark = pytest.mark.slow
 def farthest(shared: Path, source: Path) -> Path:
     """A service whose every answer differs from the default, installed."""
     project = services.render(source, shared / "farthest", **FARTHEST)
-    return services.install(project)
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+    return services.sync(project)
 
 
 def make(project: Path, *targets: str) -> "subprocess.CompletedProcess[str]":

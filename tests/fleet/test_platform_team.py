@@ -29,7 +29,8 @@ def follow(block: int, cwd: Path, home: Path, **names: str) -> str:
     text = BLOCKS[block]
     for name, value in names.items():
         text = re.sub(rf"\b{name}\b", value, text)
-    text = text.replace(".venv/bin/python", sys.executable)
+    quick = home / "python"  # the fleet's, if there is one
+    text = text.replace(".venv/bin/python", str(quick) if quick.is_file() else sys.executable)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
         cwd=cwd,
