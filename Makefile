@@ -37,7 +37,6 @@ check: install ## Check format, lint and types, of the template's files too
 	$(MAKE) --no-print-directory -C .in-place install lint # its files are links, which the check of a service refuses
 
 test: check ## Run the whole suite
-	cd .in-place && .venv/bin/python -m pytest -q
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: install ## Run what needs no installed service

@@ -72,8 +72,9 @@ class _Step:
             self._take_template(MANIFEST)
         old = Manifest.parse(self.git.file("HEAD", MANIFEST) or b"{}")
         new = Manifest.parse(self._now(MANIFEST))
+        before = self.git.files("HEAD", {*old.files, *old.shared})
         for path in old.files:
-            was = self.git.file("HEAD", path)
+            was = before.get(path)
             if was is None:  # deleted by the owner
                 continue
             if not old.as_made(path, was):
@@ -85,7 +86,7 @@ class _Step:
                 self._set_aside(path, old)
                 self._take_template(path)
         for path in old.shared:  # the owner's lines in it outlive the template's
-            was = self.git.file("HEAD", path)
+            was = before.get(path)
             if was is not None and not (self.root / path).exists():
                 (self.root / path).write_bytes(was)
         for path in self.changed():

@@ -10,20 +10,18 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import copier
 import httpx2
-from copier._main import Worker
-from jinja2.sandbox import SandboxedEnvironment as Environment
+
+from tests.quick import quick
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a-token-for-the-tests"
@@ -39,43 +37,6 @@ def plain_copy(destination: Path) -> Path:
     for name in ("template", "includes", "hooks"):
         shutil.copytree(ROOT / name, destination / name, ignore=shutil.ignore_patterns("__pycache__"))
     return destination
-
-
-@contextmanager
-def temporary() -> Iterator[str]:
-    """A folder for temporary files: in memory if there is room, which saves a tenth of the time."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
-    with tempfile.TemporaryDirectory(prefix="rendering-", dir=memory if roomy else None) as folder:
-        yield folder
-
-
-_compiled: dict[tuple[object, ...], Any] = {}
-_compile: Callable[..., Any] = Environment.compile
-
-
-def _compile_once(self: Environment, source: Any, name: Any = None, filename: Any = None, *options: Any) -> Any:
-    """What Jinja compiles is the same for the same text and environment."""
-    syntax = (self.keep_trailing_newline, self.trim_blocks, self.lstrip_blocks, self.undefined, *self.extensions)
-    key = (source, name, filename, options, type(self), syntax)
-    if not isinstance(source, str):
-        return _compile(self, source, name, filename, *options)
-    if key not in _compiled:
-        _compiled[key] = _compile(self, source, name, filename, *options)
-    return _compiled[key]
-
-
-@contextmanager
-def quick() -> Iterator[None]:
-    """Copier in this process, in half of the time: many renders compile the same few hundred texts.
-
-    For each file it also asks git whether modes are ignored (`core.fileMode` is off), and would mend git's index then.
-    They are nowhere ignored here.
-    """
-    compiling = mock.patch.object(Environment, "compile", _compile_once)
-    asking = mock.patch.object(Worker, "_sync_git_index_executable_bit", create=True)
-    with temporary() as folder, compiling, asking, mock.patch.object(tempfile, "tempdir", folder):
-        yield
 
 
 def render(source: Path, destination: Path, **answers: Any) -> Path:

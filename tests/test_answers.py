@@ -30,7 +30,8 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from markdown_it import MarkdownIt
 
-from tests.services import ROOT, clean_environment, plain_copy, quick, render
+from tests.quick import quick
+from tests.services import ROOT, clean_environment, plain_copy, render
 
 pytestmark = pytest.mark.slow
 
@@ -391,10 +392,10 @@ def strings(tree: Any) -> Iterator[str]:
 def read_page(text: str) -> list[str]:
     """The paragraphs, headings, cells and blocks of a Markdown page, as a reader sees them."""
     matter = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
+    found: list[str] = []
     if matter:
-        yaml.safe_load(matter[1])
+        found += strings(yaml.safe_load(matter[1]))
         text = text[matter.end() :]
-    found = []
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         parts = [("\n" if part.type == "softbreak" else part.content) for part in token.children or []]
         found.append("".join(parts) if token.type == "inline" else token.content)

@@ -99,6 +99,14 @@ def test_shellcheck_finds_nothing_in_the_steps_of_workflows(service: Path, workf
     assert "".join(found) == ""
 
 
+def test_shellcheck_finds_nothing_in_the_tools_scripts(service: Path) -> None:
+    scripts = sorted((service / "ops").rglob("*.sh"))
+    done = run("shellcheck", *scripts, cwd=service)
+
+    assert {script.name for script in scripts} == {"image-smoke.sh", "push.sh"}
+    assert done.stdout == ""
+
+
 def test_no_expression_is_put_into_a_shell(workflows: list[Path]) -> None:
     assert not [step for workflow in workflows for step in steps(workflow) if "${{" in step.get("run", "")]
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from hooks.ownership import ANSWERS, MANIFEST, Manifest, blocks
 
+from tests.quick import quick
 from tests.release import numbers, release
-from tests.services import ROOT, quick
+from tests.services import ROOT
 from tests.test_render import FARTHEST
 from tests.updates import commit, git, hooks, run
 

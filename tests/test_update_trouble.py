@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import copier
 import pytest
 
+from tests.quick import quick
 from tests.services import clean_environment
-from tests.updates import FIRST, SECOND, born, commit, edit, git, hooks, run, tree, two_releases
+from tests.updates import FIRST, SECOND, UV, born, commit, edit, git, hooks, run, tree, two_releases
 
 pytestmark = pytest.mark.slow
 
@@ -33,10 +36,10 @@ def newborn(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def updated(newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What an undisturbed update makes of it."""
+    """What an undisturbed update makes of it, in a process of its own: the other ones here are forks of a warm one."""
     project = tmp_path_factory.mktemp("updated") / "orders"
     shutil.copytree(newborn, project)
-    hooks(project, "update", check=True)
+    timed("make update", MAKE_UPDATE, project)
     return project
 
 
@@ -45,8 +48,17 @@ def completed(newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an undisturbed plain `copier update` and `make migrate` make of it."""
     project = tmp_path_factory.mktemp("completed") / "orders"
     shutil.copytree(newborn, project)
-    run(*UPDATE, cwd=project)
+    timed("update", UPDATE, project)
     hooks(project, "migrate", check=True)
+    return project
+
+
+@pytest.fixture(scope="module")
+def copied(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an undisturbed `copier copy` makes."""
+    project = tmp_path_factory.mktemp("copied") / "orders"
+    project.mkdir()
+    timed("copy", [*COPY, str(template), "."], project)
     return project
 
 
@@ -54,6 +66,24 @@ def completed(newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(newborn: Path, tmp_path: Path) -> Path:
     shutil.copytree(newborn, tmp_path / "orders")
     return tmp_path / "orders"
+
+
+def test_copies_and_updates_of_these_tests_that_leave_out_repetitions_are_those_of_a_process_of_its_own(
+    service: Path, copied: Path, updated: Path, completed: Path, tmp_path: Path
+) -> None:
+    assert tree(service) == tree(copied)
+    shutil.copytree(service, tmp_path / "plain")
+    plain_update(tmp_path / "plain")
+    assert hooks(tmp_path / "plain", "migrate").returncode == 0
+    assert tree(tmp_path / "plain") == tree(completed)
+    assert hooks(service, "update").returncode == 0
+    assert tree(service) == tree(updated)
+
+
+def plain_update(project: Path, **data: str) -> None:
+    """`copier update`, as `UPDATE` runs it."""
+    with quick():
+        copier.run_update(project, data, defaults=True, skip_answered=True, overwrite=True, quiet=True)
 
 
 def answers(project: Path, key: str) -> str:
@@ -335,8 +365,7 @@ def test_a_renamed_package_takes_the_owners_modules_and_imports_along(service: P
 
 
 def test_plain_copier_update_with_another_package_is_told_with_the_way_back(service: Path) -> None:
-    options = ["--quiet", "--defaults", "--skip-answered", "--data", "package_name=shop"]
-    run(sys.executable, "-m", "copier", "update", *options, cwd=service)
+    plain_update(service, package_name="shop")
 
     said = hooks(service, "check")
     assert said.returncode == 1
@@ -344,7 +373,7 @@ def test_plain_copier_update_with_another_package_is_told_with_the_way_back(serv
 
 
 def test_a_plain_copier_update_leaves_what_make_migrate_completes(service: Path, updated: Path) -> None:
-    run(sys.executable, "-m", "copier", "update", "--quiet", "--defaults", "--skip-answered", cwd=service)
+    plain_update(service)
 
     said = hooks(service, "check")
     assert said.returncode == 1
@@ -359,7 +388,7 @@ def test_a_plain_copier_update_leaves_what_make_migrate_completes(service: Path,
 
 def killed(command: list[str], cwd: Path, seconds: float) -> None:
     """Kill a command and its children after a while."""
-    variables = clean_environment(UV=str(Path(sys.executable).with_name("uv")))
+    variables = clean_environment(UV=str(UV))
     process = subprocess.Popen(
         command, cwd=cwd, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -376,19 +405,21 @@ UPDATE = [*COPIER, "update", "--quiet", "--defaults", "--skip-answered"]
 COPY = [*COPIER, "copy", "--quiet", "--defaults", "--overwrite", "--data=service_name=orders", f"--vcs-ref={FIRST}"]
 
 
+SECONDS: dict[str, float] = {}
+
+
+def timed(name: str, command: list[str], cwd: Path) -> None:
+    """Run a command, and note how long it takes when nobody kills it."""
+    began = time.monotonic()
+    run(*command, cwd=cwd, UV=str(UV))
+    SECONDS[name] = time.monotonic() - began
+
+
 @pytest.fixture(scope="module")
-def lengths(template: Path, newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+def lengths(updated: Path, completed: Path, copied: Path) -> dict[str, float]:
     """Seconds that the commands take when nobody kills them."""
-    folder, took = tmp_path_factory.mktemp("lengths"), {}
-    commands = {"make update": MAKE_UPDATE, "update": UPDATE, "copy": [*COPY, str(template), "."]}
-    for name, command in commands.items():
-        if name != "copy":
-            shutil.copytree(newborn, folder / name)
-        (folder / name).mkdir(exist_ok=True)
-        began = time.monotonic()
-        killed(command, folder / name, 60)
-        took[name] = time.monotonic() - began
-    return took
+    assert all(project.is_dir() for project in (updated, completed, copied))
+    return SECONDS
 
 
 @pytest.mark.parametrize("share", [0.06, 0.25, 0.45, 0.7, 0.95])
@@ -414,7 +445,7 @@ def test_copier_update_killed_at_any_time_is_taken_back_with_git_and_run_again(
     (service / ".git/index.lock").unlink(missing_ok=True)
     git(service, "reset", "--quiet", "--hard")
     git(service, "clean", "-fdq")
-    run(*UPDATE, cwd=service)
+    plain_update(service)
     hooks(service, "migrate", check=True)
     assert tree(service) == tree(completed)
 
@@ -423,8 +454,9 @@ def test_copier_update_killed_at_any_time_is_taken_back_with_git_and_run_again(
 def test_copier_copy_killed_at_any_time_is_completed_by_the_same_command(
     template: Path, newborn: Path, lengths: dict[str, float], tmp_path: Path, share: float
 ) -> None:
-    copy = [*COPY, str(template), str(tmp_path / "orders")]
-    killed(copy, tmp_path, share * lengths["copy"])
+    killed([*COPY, str(template), str(tmp_path / "orders")], tmp_path, share * lengths["copy"])
 
-    run(*copy, cwd=tmp_path)
+    with quick():
+        options: dict[str, Any] = {"data": {"service_name": "orders"}, "vcs_ref": FIRST}
+        copier.run_copy(str(template), tmp_path / "orders", defaults=True, overwrite=True, quiet=True, **options)
     assert tree(tmp_path / "orders") == tree(newborn)

@@ -8,16 +8,25 @@ from pathlib import Path
 
 import copier
 
-from tests.services import ROOT, clean_environment, quick
+from tests import forks
+from tests.quick import quick
+from tests.services import ROOT, clean_environment
 
+UV = Path(sys.executable).with_name("uv")
 FIRST, SECOND = "v1.0.0", "v1.1.0"
 _PARTS = ("copier.yml", "CHANGELOG.md", "template", "includes", "hooks", "tests/manifest.py")
 
 
+def _environment(**variables: str) -> dict[str, str]:
+    """One that no other repository leads astray."""
+    return {name: value for name, value in clean_environment(**variables).items() if not name.startswith("GIT_")}
+
+
 def run(*command: str, cwd: Path, check: bool = True, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """A command with output captured, in an environment that no other repository leads astray."""
-    environment = {name: value for name, value in clean_environment(**variables).items() if not name.startswith("GIT_")}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=check, timeout=120)
+    """A command with output captured."""
+    return subprocess.run(
+        command, cwd=cwd, env=_environment(**variables), capture_output=True, text=True, check=check, timeout=120
+    )
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -92,8 +101,11 @@ def born(template: Path, project: Path, version: str = FIRST, source: str | None
 
 def hooks(project: Path, *arguments: str, check: bool = False, **variables: str) -> "subprocess.CompletedProcess[str]":
     """The command behind `make update` and its like, with this session's Copier and uv."""
-    uv = str(Path(sys.executable).with_name("uv"))
-    return run(sys.executable, "-B", "-m", "ops.hooks", *arguments, cwd=project, check=check, **{"UV": uv, **variables})
+    environment = _environment(**{"UV": str(UV), **variables})
+    done = forks.hooks(arguments, project, environment)
+    if check:
+        done.check_returncode()
+    return done
 
 
 def tree(project: Path) -> dict[str, bytes]:

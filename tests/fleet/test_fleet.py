@@ -354,7 +354,7 @@ def test_a_branch_that_somebody_has_amended_is_left_alone_and_a_base_that_moved_
 def test_a_rollout_killed_in_the_middle_is_simply_run_again(folder: Path, story: Story) -> None:
     given = ["rollout", "--ring", "canary", "clean", "current", "--fleet", str(folder / "fleet.yaml")]
     process = subprocess.Popen(
-        command(*given), cwd=ROOT, env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(folder, *given), cwd=ROOT, env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     scratch = folder / "cache/shipshape-fleet/scratch"
     until(lambda: list(scratch.glob("*/home/tmp/ops-update-*")), "the update of a service")

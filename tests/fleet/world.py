@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.patched import executable
 from tests.services import ROOT, clean_environment
 from tests.updates import SECOND, born, commit, edit, git, hooks, two_releases
 
@@ -77,6 +78,7 @@ def make(folder: Path) -> Path:
     commit(taken, "somebody's own attempt")
     git(taken, "push", "--quiet", str(fleet / "taken.git"), "HEAD")
 
+    executable(fleet / "python")
     (fleet / "fleet.yaml").write_text(LIST.format(template=source, secret=SECRET))
     return fleet
 
@@ -87,16 +89,17 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
     return {**kept, "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "UV": "/bin/false", **variables}
 
 
-def command(*arguments: str) -> list[str]:
-    """The fleet command."""
-    return [sys.executable, "-m", "fleet", *arguments]
+def command(folder: Path, *arguments: str) -> list[str]:
+    """The fleet command, with the Python of this folder, in which updates take a third of the time."""
+    python = folder / "python"
+    return [str(python) if python.is_file() else sys.executable, "-m", "fleet", *arguments]
 
 
 def fleet(folder: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run it on the list in this folder."""
     given = [*arguments, "--fleet", str(folder / "fleet.yaml"), "-j", "2"]
     return subprocess.run(
-        command(*given),
+        command(folder, *given),
         cwd=ROOT,
         env=environment(folder, **variables),
         capture_output=True,

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,10 +19,12 @@ import yaml
 from hooks.check import conflicted
 from hooks.ownership import ANSWERS, ASIDE, blocks, ours
 
+from tests import forks
 from tests.history import versions
 from tests.history.owners import Owner, work
 from tests.history.versions import VERSIONS, git
-from tests.services import clean_environment, quick, temporary
+from tests.quick import quick, temporary
+from tests.services import clean_environment
 from tests.test_render import LONG, TEXT
 
 SERVICES = range(30)
@@ -126,10 +127,9 @@ class Service:
 
     def hooks(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """One of the commands that the template has delivered."""
-        command = [sys.executable, "-m", "ops.hooks", *arguments]
         with temporary() as folder:
             environment = clean_environment(PYTHONDONTWRITEBYTECODE="1", TMPDIR=folder, **variables)
-            return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+            return forks.hooks(arguments, self.root, environment)
 
     def open(self) -> set[tuple[str, str]]:
         """What `make check` would find to be open, as kind and path."""

@@ -36,7 +36,7 @@ def load(project: Path, url: str, *variables: str, **changes: str) -> "subproces
     text = re.sub(r"seconds: \d+", "seconds: 1", (project / "load.yaml").read_text("utf-8"))
     for old, new in changes.items():
         assert f"{old}:" in text
-        text = re.sub(rf"\b{old}: [^\s#},]+", f"{old}: {new}", text)
+        text = re.sub(rf"\b{old}: [^\s#}},]+", f"{old}: {new}", text)
     (project / "changed.yaml").write_text(text, "utf-8")
     command = ["make", "load", f"URL={url}", *variables]
     environment = {name: value for name, value in clean_environment().items() if name != "MAKEFLAGS"}

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests import services
 from tests.readiness.mutating import edit
 from tests.readiness.mutations_twelve_factor import APP, in_create_app
 from tests.services import clean_environment, render, until
@@ -174,15 +173,14 @@ def test_a_run_that_is_killed_leaves_no_process_behind(copy: Path, python: Path)
 def test_a_run_leaves_no_folder_and_no_process_behind(copy: Path, python: Path, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
-    with services.temporary():
-        done = subprocess.run(
-            [str(python), "-m", "ops.readiness", "--only", "workers,twelve-factor", "--json"],
-            cwd=copy,
-            env=clean_environment(PYTHONPATH=str(copy / "src"), TMPDIR=str(folder)),
-            capture_output=True,
-            check=True,
-            timeout=60,
-        )
+    done = subprocess.run(
+        [str(python), "-m", "ops.readiness", "--only", "workers,twelve-factor", "--json"],
+        cwd=copy,
+        env=clean_environment(PYTHONPATH=str(copy / "src"), TMPDIR=str(folder)),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
 
     assert json.loads(done.stdout)["rows"]
     assert list(folder.iterdir()) == []

@@ -69,6 +69,14 @@ class Stack:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def watched(self) -> "subprocess.CompletedProcess[str]":
+        """What a deployment hears that watches the fastest burn for a moment."""
+        command = [sys.executable, "-m", "ops.slo", "watch", "--prometheus", self.prometheus.url, "--minutes", "0.02"]
+        environment = clean_environment(PYTHONPATH=str(ROOT / "template"))
+        return subprocess.run(
+            command, cwd=self.project, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+
 
 @pytest.fixture(scope="module")
 def stack(probes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -130,6 +138,7 @@ def test_an_outage_pages_through_a_deployments_silence_and_is_told_when_it_is_ov
     assert [each.value for each in ratio] == [0.0]
     assert [each for each in stack.prometheus.alerts() if each["state"] == "firing"] == []
     assert stack.pager.page == stack.pager.ticket == []
+    assert stack.watched().stdout == "probes: for 0.02 minutes no fastest burn has fired.\n"
 
     # A deployment begins.
     silenced = time.monotonic()
@@ -149,6 +158,10 @@ def test_an_outage_pages_through_a_deployments_silence_and_is_told_when_it_is_ov
     page = until(lambda: next(iter(stack.pager.alerts("page")), None), "a page", 30)
 
     assert failed.answered == {500: 40}
+    assert (stack.watched().returncode, stack.watched().stderr) == (
+        1,
+        "probes: fires: AvailabilityErrorBudgetBurn (1h, 5m): docs/runbook.md\n",
+    )
     assert page["labels"]["alertname"] == "AvailabilityErrorBudgetBurn"
     assert (page["labels"]["long_window"], page["labels"]["severity"]) == ("1h", "page")
     assert contract.lacking(page) == []

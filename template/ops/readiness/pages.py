@@ -16,7 +16,7 @@ from .service import Service
 # What a line of a shell begins with that makes it worth a look, and how the words after it are read.
 APP: Final = ("serve", "config", "health", "version", "personal-data")
 _TARGET: Final = re.compile(r"(?m)^([A-Za-z0-9][\w.\- ]*?)\s*:(?!=)")
-_LINK: Final = re.compile(r"\]\((?!https?://|mailto:)([^)\s]*)\)")
+_LINK: Final = re.compile(r"(?<!\\)\]\((?!https?://|mailto:)([^)\s]*)\)")
 _OPEN: Final = re.compile(r"\W*TODO\b")
 
 

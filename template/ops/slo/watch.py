@@ -87,7 +87,8 @@ def _ask(base: str, query: str) -> list[dict[str, Any]]:
         document = answer.json()
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         raise WatchError(f"{base}: no Prometheus answers there: {error or type(error).__name__}") from None
-    result = document.get("data", {}).get("result") if isinstance(document, dict) else None
+    data = document.get("data") if isinstance(document, dict) else None
+    result = data.get("result") if isinstance(data, dict) else None
     if answer.status_code != 200 or not isinstance(result, list):
         raise WatchError(f"{base}: refused with status {answer.status_code}")
     return result
