@@ -1,14 +1,13 @@
 """What a check tells decides its row: never a pass by default, by exception, by silence or by waiting."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ops.readiness import parsing
 
 from tests.readiness.owner import Owner, made, row, signature
+from tests.services import ROOT
 
 CHECKS = '''
 import time
@@ -209,10 +208,8 @@ def test_a_report_tells_when_it_was_made(owner: Owner) -> None:
     assert (report["service"], report["commit"]) == ("shop", None)
 
 
-def test_trees_are_made_by_several_threads_at_once() -> None:
-    """Python 3.11 alone can't: one of them fails now and then."""
-    source = "\n".join(f"def f{number}(x):\n    return [x + {number}, {{'a': (x,)}}]" for number in range(300))
-    with ThreadPoolExecutor(8) as pool:
-        trees = list(pool.map(parsing.tree, [source] * 40))
+def test_checks_make_trees_of_code_one_at_a_time() -> None:
+    """Two threads at once fail now and then with Python 3.11, about once in a hundred runs."""
+    modules = sorted((ROOT / "template/ops/readiness").rglob("*.py"))
 
-    assert [len(tree.body) for tree in trees] == [300] * 40
+    assert [each.name for each in modules if "ast.parse(" in each.read_text("utf-8")] == ["parsing.py"]
