@@ -61,8 +61,8 @@ def mail(service: Service) -> str:
     for _ in range(_FAILURES):
         asked(at, "/fail", status=500)
     until(lambda: about() or None, 6)
-    # The group has been told of, and is silent for a while. Another error on the same connection, so in the same worker,
-    # is mailed after whatever that worker would have mailed of this one.
+    # The group has been told of, and is silent for a while. Another error on the same connection, so in the same
+    # worker, is mailed after whatever that worker would have mailed of this one.
     with httpx2.Client(verify=False, trust_env=False, base_url=at.main().url) as client:
         for path in (*["/fail"] * _FAILURES, "/fail-otherwise"):
             client.get(at.prefix + path)
