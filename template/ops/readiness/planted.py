@@ -54,6 +54,7 @@ def _routes(prefix: str, ops: str) -> list[Any]:
         "/work": _work,
         "/levels": _levels,
         "/fail": _fail,
+        "/fail-otherwise": _fail_otherwise,
         "/leak": _leak,
         "/counted/{item}": _counted,
         "/call": _call(ops),
@@ -124,6 +125,10 @@ async def _levels(_: Any) -> Any:
 
 async def _fail(_: Any) -> Any:
     raise RuntimeError("provoked by a readiness check")
+
+
+async def _fail_otherwise(_: Any) -> Any:
+    raise LookupError("provoked by a readiness check, in another place")
 
 
 async def _leak(request: Any) -> Any:
