@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ import pytest
 from tests import containers, images
 from tests.debian import program
 from tests.images import Release
+from tests.pipeline.answering import answering
 from tests.pipeline.cluster import Cluster, cluster
 from tests.pipeline.github_tools import GitHub
 from tests.pipeline.runner import Ran, Runner
@@ -109,13 +109,8 @@ class _Watching(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def watchers() -> Iterator[Watchers]:
-    server = Watchers()
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with answering(Watchers()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests.container_host import environment
 from tests.debian import program
 from tests.images import Release, build_flags, committed
+from tests.pipeline.answering import answering
 from tests.pipeline.github_tools import GitHub
 from tests.pipeline.runner import Ran, Runner
 from tests.services import free_port
@@ -70,13 +70,8 @@ class _Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def vulnerabilities() -> Iterator[Vulnerabilities]:
-    server = Vulnerabilities()
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with answering(Vulnerabilities()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 import argparse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import ClassVar
 
 import pytest
 from ops.slo import watch
 
+from tests.pipeline.answering import answering
 from tests.slo.specs import SPECS, parsed
 
 SPEC = parsed(SPECS["seed"])
@@ -37,17 +37,11 @@ FIRES = '{"data": {"result": [{"metric": {"alertname": "A", "long_window": "1h",
 
 def watched(*texts: tuple[int, str], minutes: float = 1.0) -> list[str]:
     """Watch a server that answers so, without waiting."""
-    answering = type("Texts", (Answering,), {"texts": list(texts)})
-    with ThreadingHTTPServer(("127.0.0.1", 0), answering) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    handler = type("Texts", (Answering,), {"texts": list(texts)})
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         given = argparse.Namespace(prometheus=f"http://127.0.0.1:{server.server_address[1]}", minutes=minutes)
-        try:
-            found: list[str] = watch.run(SPEC, given, sleep=lambda _: None)
-            return found
-        finally:
-            server.shutdown()
-            thread.join(5)
+        found: list[str] = watch.run(SPEC, given, sleep=lambda _: None)
+        return found
 
 
 def test_it_ends_at_once_when_the_fastest_burn_fires_also_after_a_time_of_silence() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ops.smoke import address
 from ops.smoke.masking import Masks
 from ops.smoke.outcome import BadInput
+from ops.smoke.reading import written
 
 from . import figures, plan
 
@@ -31,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if profile not in wanted.profiles:
             raise BadInput(f"--profile {profile!r}: {given.config} has {', '.join(wanted.profiles)}")
         for file in (given.json, given.html):
-            _written(file, "")  # before the run: a report of an earlier one must not look like this one's
+            written(file, "")  # before the run: a report of an earlier one must not look like this one's
         outcome = _sent(wanted, profile, url, masks, given.html)
-        _written(given.json, outcome.as_json())
+        written(given.json, outcome.as_json())
     except BadInput as bad:
         print(f"load: {masks.text(str(bad))}", file=sys.stderr)
         return REFUSED
@@ -58,16 +59,6 @@ def _sent(wanted: plan.Plan, profile: str, url: str, masks: Masks, html: Path | 
     from . import sending  # noqa: PLC0415 - it makes sockets gevent's
 
     return sending.run(wanted, profile, url, masks, html)
-
-
-def _written(file: Path | None, text: str) -> None:
-    if file is None:
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise BadInput(f"{file}: can't be written: {error.strerror}; name a file in a folder that can") from None
 
 
 if __name__ == "__main__":

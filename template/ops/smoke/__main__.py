@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
-from pathlib import Path
 from time import monotonic
 
 from . import options, report
 from .masking import Masks
 from .outcome import BadInput, Result
+from .reading import written
 from .runner import run
 from .target import Surroundings
 from .trust import Trust, context_for
@@ -29,11 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = options.read(arguments, masks)
         for file in (given.junit, given.json):
-            _written(file, "")  # before anything else: a report of an earlier run must not look like this one's
+            written(file, "")  # before anything else: a report of an earlier run must not look like this one's
         context_for(given.address, given.wanted.ca)
         results, started, seconds = _run(given, masks)
         for file, form in ((given.junit, report.as_junit), (given.json, report.as_json)):
-            _written(file, form(results, given.address.url(), started, seconds))
+            written(file, form(results, given.address.url(), started, seconds))
     except BadInput as bad:
         print(f"smoke: {masks.text(str(bad))}", file=sys.stderr)
         return REFUSED
@@ -53,16 +53,6 @@ def _run(given: options.Options, masks: Masks) -> tuple[list[Result], datetime, 
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _written(file: Path | None, text: str) -> None:
-    if file is None:
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise BadInput(f"{file}: can't be written: {error.strerror}; name a file in a folder that can") from None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Values of `smoke.yaml`, each refused with its place if it is not what it must be."""
+"""Values of `smoke.yaml`, each refused with its place if it is not what it must be; and files that reports go to."""
 
 import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from .masking import Masks
@@ -63,3 +64,18 @@ def _secret(value: Mapping[Any, Any], where: str, masks: Masks, environ: Mapping
     # "Bearer xyz": the part after the space is the secret, and may come back alone.
     masks.add(environ[variable].rpartition(" ")[2])
     return environ[variable]
+
+
+def written(file: Path | None, text: str) -> None:
+    """Write a report, if it is wanted.
+
+    Raises:
+        BadInput: it can't be written there.
+    """
+    if file is None:
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise BadInput(f"{file}: can't be written: {error.strerror}; name a file in a folder that can") from None
