@@ -178,15 +178,21 @@ def test_what_can_t_be_read_is_told_in_one_line(
 
 
 @pytest.mark.slow
-def test_they_are_to_be_committed_with_the_service(project: Path, orders: Path) -> None:
+def test_they_are_to_be_committed_once_all_else_is(project: Path, orders: Path) -> None:
     git = ["git", "-c", "user.name=K", "-c", "user.email=k@example.org"]
-    (project / ".gitignore").write_text("docs/reference/\n", "utf-8")
-    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "x"]):
+    (project / ".git/info").mkdir(parents=True)
+    subprocess.run([*git, "init", "--quiet"], cwd=project, check=True)
+    before = documents(project, orders, "check")
+    (project / ".git/info/exclude").write_text("docs/reference/\n", "utf-8")
+    for command in (["add", "--all"], ["commit", "--quiet", "-m", "x"]):
         subprocess.run([*git, *command], cwd=project, check=True)
     done = documents(project, orders, "check")
+    (project / "notes.txt").write_text("at work", "utf-8")
 
+    assert before.returncode == 0
     assert done.returncode == 1
     assert done.stderr.startswith("docs/reference/: is not committed: git add docs/reference\n")
+    assert documents(project, orders, "check").returncode == 0
 
 
 def test_who_may_call_a_route_is_told_by_its_scheme_and_by_what_the_gateway_publishes() -> None:

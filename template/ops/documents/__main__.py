@@ -14,6 +14,7 @@ from .made import FOLDER, Made, all_of
 from .reading import DocumentsError
 
 DONE, OPEN, REFUSED = 0, 1, 2
+DERIVED = ("uv.lock", "monitoring/")  # made by `make install` as well, where they are not there
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,16 +78,21 @@ def _notes(root: Path, files: list[Made]) -> Iterator[str]:
 
 
 def _uncommitted(root: Path) -> str | None:
-    """A sentence if this tool is committed and these files are not: a pipeline would make them, unseen."""
-    head = ["git", "cat-file", "-e", "HEAD:./ops/documents/made.py"]
-    listed = ["git", "ls-files", "--", FOLDER]
+    """A sentence if all is committed but these files: a pipeline would make them, and nobody would ever see them change.
+
+    While a person is at work, on an update for example, they are committed with the rest.
+    """
+    listed, changed = ["git", "ls-files", "--", FOLDER], ["git", "status", "--porcelain", "--untracked-files=normal"]
     try:
-        if subprocess.run(head, cwd=root, capture_output=True, check=False).returncode != 0:
-            return None
-        known = subprocess.run(listed, cwd=root, capture_output=True, check=False).stdout
+        known, status = (
+            subprocess.run(each, cwd=root, capture_output=True, text=True, check=False) for each in (listed, changed)
+        )
     except OSError:
         return None
-    return None if known else f"{FOLDER}/: is not committed: git add {FOLDER}"
+    others = [line for line in status.stdout.splitlines() if not line[3:].startswith((FOLDER, *DERIVED))]
+    if known.returncode or status.returncode or known.stdout or others:
+        return None
+    return f"{FOLDER}/: is not committed: git add {FOLDER}"
 
 
 if __name__ == "__main__":
