@@ -78,7 +78,7 @@ def _notes(root: Path, files: list[Made]) -> Iterator[str]:
 
 
 def _uncommitted(root: Path) -> str | None:
-    """A sentence if all is committed but these files: a pipeline would make them, and nobody would ever see them change.
+    """A sentence if all is committed but these files: a pipeline would make them, and nobody would see them change.
 
     While a person is at work, on an update for example, they are committed with the rest.
     """
