@@ -7,7 +7,7 @@ from typing import Any, Final
 from ops.delivery import objects
 from ops.readiness import manifests
 from ops.readiness.assessment import availability
-from ops.readiness.outcome import CannotTell, Failed, Open
+from ops.readiness.outcome import Failed, Open
 from ops.readiness.registry import static
 from ops.readiness.service import Service
 
@@ -25,24 +25,14 @@ def availability_target(service: Service) -> str:
     target = availability(service)
     if not 0 < target < 100:
         raise Failed("slo.yaml has no objective named availability with a percentage below 100")
-    environment = _production(service)
-    workloads = list(environment.of(*objects.WORKLOADS))
-    main = next((each for each in workloads if objects.main_container(each)), None)
-    if main is None:
-        raise CannotTell(f"deploy/{PRODUCTION} has no workload with a container named {objects.MAIN}")
+    environment = manifests.environment(service)
+    main = manifests.workload(environment)
     if lacking := list(_lacking(environment, main, target)):
         raise Failed(f"{target:g} % is promised, and deploy/{PRODUCTION} has {'; '.join(lacking)}")
     if target >= MORE:
         _told(service, target)
     least = _least(environment, main)
     return f"{target:g} % is promised; deploy/{PRODUCTION} has at least {least} instances, and what else that needs"
-
-
-def _production(service: Service) -> objects.Environment:
-    try:
-        return manifests.environment(service, PRODUCTION)
-    except Failed as failed:  # another row says what is wrong with it
-        raise CannotTell(str(failed)) from None
 
 
 def _lacking(environment: objects.Environment, main: dict[str, Any], target: float) -> Iterator[str]:
