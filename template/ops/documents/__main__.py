@@ -77,8 +77,8 @@ def _notes(root: Path, files: list[Made]) -> Iterator[str]:
 
 
 def _uncommitted(root: Path) -> str | None:
-    """A sentence if the service is committed and these files are not: a pipeline would make them, unseen."""
-    head = ["git", "cat-file", "-e", "HEAD:./pyproject.toml"]
+    """A sentence if this tool is committed and these files are not: a pipeline would make them, unseen."""
+    head = ["git", "cat-file", "-e", "HEAD:./ops/documents/made.py"]
     listed = ["git", "ls-files", "--", FOLDER]
     try:
         if subprocess.run(head, cwd=root, capture_output=True, check=False).returncode != 0:
