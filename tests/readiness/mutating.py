@@ -37,12 +37,14 @@ class Mutation:
         change: called with the folder of a copy of the service, which it changes.
         name: what it does, for the test's name.
         given: changes the service before, where a fresh one has nothing that the row could ask for.
+        alone: it would keep another row's mutation from being seen, so it is made without others.
     """
 
     row: str
     change: Callable[[Path], object]
     name: str = ""
     given: Callable[[Path], None] | None = None
+    alone: bool = False
 
     def __str__(self) -> str:
         return f"{self.row}: {self.name}" if self.name else self.row
@@ -154,13 +156,13 @@ def turned(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str
 
 
 def grid(wanted: list[Mutation]) -> list[list[Mutation]]:
-    """Groups to make at once: each mutation is in two, and no other is with it in both.
+    """Groups to make at once: each mutation is in two, and no other is with it in both; or it is alone in one.
 
     A mutation that turned another row red as well would be seen in that of its groups in which the other row's own
     mutation is not. So this tells as much as one run a mutation, by a fraction of the runs.
     """
-    groups: list[list[Mutation]] = []
-    rest = list(wanted)
+    groups: list[list[Mutation]] = [[each] for each in wanted if each.alone]
+    rest = [each for each in wanted if not each.alone]
     while rest:
         rows: dict[str, Mutation] = {}
         for each in rest:

@@ -35,3 +35,10 @@ def test_two_mutations_of_one_row_are_never_made_at_once() -> None:
         ["row-1", "row-2"],
         ["row-2"],
     ]
+
+
+def test_a_mutation_that_would_hide_others_is_made_alone() -> None:
+    alone = Mutation("row-9", lambda _: None, alone=True)
+    groups = grid([mutation(1), alone, mutation(2)])
+
+    assert [group for group in groups if alone in group] == [[alone]]
