@@ -83,7 +83,7 @@ def test_zizmor_finds_nothing_high_for_the_pedantic_and_each_exception_has_a_rea
     [
         ("ops-deploy.yml", "make deploy OUTPUTS", "make deploy X=${{ inputs.image }} OUTPUTS", "template-injection"),
         ("ops-image.yml", r"actions/checkout@\w{40}", "actions/checkout@main", "unpinned-uses"),
-        ("ops-check.yml", r"permissions: \{\}", "permissions: write-all", "excessive-permissions"),
+        ("deliver.yml", r"secrets:\n( +REGISTRY_.*\n)+", "secrets: inherit\n", "secrets-inherit"),
     ],
 )
 def test_zizmor_would_find_a_mistake(source: Path, tmp_path: Path, file: str, old: str, new: str, said: str) -> None:
@@ -113,7 +113,7 @@ def test_every_step_is_a_verb_that_a_person_can_run(service: Path) -> None:
     assert {"check", "test", "slo-test", "manifests", "image", "push", "sign", "sbom", "readiness", "sign-off"} <= verbs
     assert {"deploy", "smoke", "smoke-inside", "load", "watch", "rollback"} <= verbs
     assert {"scan-secrets", "scan-code", "scan-dependencies", "scan-licences", "scan-image"} <= verbs
-    assert len([script for script in scripts if "make " not in script]) <= 8
+    assert len([script for script in scripts if "make " not in script]) == 9
 
 
 def test_gitlab_has_the_same_verbs(service: Path) -> None:
