@@ -17,6 +17,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -404,8 +405,12 @@ def read_page(text: str) -> list[str]:
 
 def parsed(path: Path) -> list[str]:
     """The strings that a file holds once its own format has been parsed."""
-    text = path.read_text("utf-8")
-    match path.suffix:
+    return _parsed(path.suffix, path.read_text("utf-8"))
+
+
+@cache  # most files of a render are as in every other
+def _parsed(suffix: str, text: str) -> list[str]:
+    match suffix:
         case ".toml":
             return list(strings(tomllib.loads(text)))
         case ".json":
