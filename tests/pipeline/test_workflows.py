@@ -130,7 +130,7 @@ def test_gitlab_has_the_same_verbs(service: Path) -> None:
     theirs = set(re.findall(r"\bmake (?:--silent )?([a-z-]+)", text))
 
     assert done.returncode == 0, done.stdout
-    assert verbs - theirs == {"image-smoke", "scan-image"}  # GitHub's runners have an engine at hand
+    assert verbs - theirs == {"image-smoke"}  # a job of GitLab reaches no container that it starts at 127.0.0.1
     assert {"image", "push", "sign", "image-find"} <= theirs
 
 

@@ -78,17 +78,11 @@ def _notes(root: Path, files: list[Made]) -> Iterator[str]:
 
 
 def _uncommitted(root: Path) -> str | None:
-<<<<<<< HEAD
     """A sentence if all is committed but these files: a pipeline would make them, and nobody would see them change.
 
     While a person is at work, on an update for example, they are committed with the rest.
     """
     listed, changed = ["git", "ls-files", "--", FOLDER], ["git", "status", "--porcelain", "--untracked-files=normal"]
-=======
-    """A sentence if this tool is committed and these files are not: a pipeline would make them, unseen."""
-    head = ["git", "cat-file", "-e", "HEAD:./ops/documents/made.py"]
-    listed = ["git", "ls-files", "--", FOLDER]
->>>>>>> 2d67b2332bd5e681fb007e80ae0eb47417173694
     try:
         known, status = (
             subprocess.run(each, cwd=root, capture_output=True, text=True, check=False) for each in (listed, changed)
