@@ -155,11 +155,11 @@ def children_of(session: int) -> Iterator[int]:
             yield int(folder.name)
 
 
-def test_a_run_that_is_killed_leaves_no_process_behind(copy: Path, python: Path) -> None:
+def test_a_run_that_is_killed_leaves_no_process_behind(copy: Path, python: Path, tmp_path: Path) -> None:
     run = subprocess.Popen(
         [str(python), "-m", "ops.readiness", "--only", "drain", "--json"],
         cwd=copy,
-        env=clean_environment(PYTHONPATH=str(copy / "src")),
+        env=clean_environment(PYTHONPATH=str(copy / "src"), TMPDIR=str(tmp_path)),  # its folder stays
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -12,7 +12,7 @@ import httpx2
 from .callers import Load, under_load
 from .instance import Instance, until
 from .outcome import CannotTell
-from .running import DRAIN_SECONDS, Ground
+from .running import DRAIN_SECONDS, WORKERS, Ground
 
 _STOP_SECONDS: Final = 15.0
 
@@ -65,7 +65,7 @@ def _told(ground: Ground) -> Story:
 
 
 def _kill_worker(instance: Instance, path: str, headers: dict[str, str], seen: Story) -> None:
-    before = _workers(instance, headers)
+    before = until(lambda: _workers(instance, headers), 8) or set()
     with under_load(instance.port, path) as load:
         with suppress(ProcessLookupError, StopIteration):
             os.kill(victim := next(iter(before)), signal.SIGKILL)
@@ -92,10 +92,11 @@ def _stop(instance: Instance, path: str, seen: Story) -> None:
 
 
 def _workers(instance: Instance, headers: dict[str, str]) -> set[int]:
-    """Process ids of the workers that are ready."""
+    """Process ids of the workers, once all that have been started are ready, as many as configured or more."""
     try:
         told: list[dict[str, Any]] = instance.get("/status", **headers).json()["workers"]
-        return {int(each["pid"]) for each in told if each["ready"]}
+        ready = len(told) >= WORKERS and all(each["ready"] for each in told)
+        return {int(each["pid"]) for each in told} if ready else set()
     except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError):
         return set()
 
