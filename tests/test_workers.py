@@ -79,7 +79,14 @@ def test_every_scrape_tells_the_same_whichever_worker_answers(probes: Path) -> N
                 line
                 for line in sorted(service.get("/metrics").text.splitlines())
                 if not line.startswith(
-                    ("process_cpu", "process_resident", "process_virtual", "process_open", "dependency_check")
+                    (
+                        "process_cpu",
+                        "process_resident",
+                        "process_virtual",
+                        "process_open",
+                        "dependency_check",
+                        "event_loop",
+                    )
                 )
             )
             for _ in range(12)

@@ -351,7 +351,7 @@ def test_every_diagram_is_drawn(mermaid: str, pages: dict[str, str], tmp_path: P
         with pytest.raises(Exception, match="Parse error"):
             seen.page.evaluate("text => mermaid.render('drawn', text)", "flowchart LR\n  a -- b --- -> c")
 
-    assert sorted(drawn) == ["architecture.md", "ros.md"]
+    assert sorted(drawn) == ["architecture.md", "release.md", "ros.md"]
     assert all(answers(project)["service_name"] in svg for svg in drawn.values())
     assert seen.requests == [(tmp_path / "page.html").as_uri()]
 

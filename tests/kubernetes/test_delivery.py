@@ -18,7 +18,7 @@ from tests.services import ROOT
 sys.path.insert(0, str(ROOT / "template"))  # `ops.delivery` as a service has it
 
 from ops.delivery import __main__ as delivery
-from ops.delivery import surroundings
+from ops.delivery import checking, surroundings
 from ops.delivery.objects import Environment
 
 pytestmark = pytest.mark.slow
@@ -420,7 +420,7 @@ def test_a_bad_list_of_differences_is_refused(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (b"kind: [", "production.yaml:1: it is no YAML"),
+        (b"kind: [", "production.yaml:2: it is no YAML"),
         (b"a: b", "production.yaml: document 1 is no Kubernetes object: it has no kind"),
         (b"\xff\xfe\xff", "production.yaml: it can't be read as UTF-8 text"),
         (None, "no *.yaml is there"),
@@ -481,7 +481,7 @@ def test_nonsense_anywhere_gives_no_traceback(value: Any, healthy: dict[str, Obj
                 given[number] = copy.deepcopy(each)
                 put(given[number], path, value)
                 environments = [Environment("production", given), Environment("staging", healthy["staging"])]
-                list(delivery._problems(environments, []))
+                list(checking.problems(environments, []))
                 tried += 1
 
     assert tried > 300

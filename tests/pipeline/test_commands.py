@@ -208,6 +208,7 @@ def test_a_deployment_needs_no_promotion(world: World) -> None:
     assert world.calls() == []
 
 
+REPORT = {"commit": "abc", "gates": {"production": {"passed": True}}}
 APPROVED = {"state": "approved", "comment": "", "user": {"login": "kari"}, "environments": [{"name": "production"}]}
 
 
@@ -223,7 +224,7 @@ APPROVED = {"state": "approved", "comment": "", "user": {"login": "kari"}, "envi
 def test_without_an_approval_of_this_environment_there_is_no_sign_off(
     world: World, tmp_path: Path, approvals: object, said: str
 ) -> None:
-    done = sign_off(world, tmp_path, approvals, {"gates": {"production": {}}})
+    done = sign_off(world, tmp_path, approvals, REPORT)
 
     assert done.returncode == 2
     assert said in done.stderr
@@ -231,14 +232,46 @@ def test_without_an_approval_of_this_environment_there_is_no_sign_off(
 
 
 def test_a_sign_off_names_the_report_by_its_checksum_and_needs_one(world: World, tmp_path: Path) -> None:
-    done = sign_off(world, tmp_path, [APPROVED], {"gates": {"production": {}}})
+    done = sign_off(world, tmp_path, [APPROVED], REPORT)
     refused = sign_off(world, tmp_path, [APPROVED], {"state": "anything"})
     record = json.loads((tmp_path / "sign-off.json").read_text("utf-8"))
 
     assert done.returncode == 0, done.stderr
-    content = json.dumps({"gates": {"production": {}}}).encode()
+    content = json.dumps(REPORT).encode()
     assert record["readiness"]["sha256"] == hashlib.sha256(content).hexdigest()
     assert "is no readiness report: make readiness GATE=production" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        ({**REPORT, "gates": {"production": {"passed": False}}}, "the gate production is closed"),
+        ({**REPORT, "gates": {"staging": {"passed": True}}}, "the gate production is closed"),
+        ({**REPORT, "commit": "other"}, "is of commit other, not of abc"),
+        ({**REPORT, "gates": {}}, "is no readiness report"),
+    ],
+)
+def test_nothing_is_signed_off_on_a_closed_gate_or_on_the_report_of_another_commit(
+    world: World, tmp_path: Path, report: object, said: str
+) -> None:
+    done = sign_off(world, tmp_path, [APPROVED], report)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "sign-off.json").exists()
+
+
+def test_an_environment_that_there_is_not_and_a_file_that_cannot_be_written_are_told(
+    world: World, tmp_path: Path
+) -> None:
+    for name, content in (("a.json", [APPROVED]), ("r.json", REPORT)):
+        (tmp_path / name).write_text(json.dumps(content), "utf-8")
+    given = ["--version=1", "--commit=abc", f"--readiness={tmp_path / 'r.json'}", f"--approvals={tmp_path / 'a.json'}"]
+    unknown = world.run("sign-off", *given, f"--to={tmp_path / 'out'}", "nowhere", IMAGE)
+    unwritable = world.run("sign-off", *given, "--to=/proc/x", "production", IMAGE)
+
+    assert "environment 'nowhere' is not in deploy/" in unknown.stderr
+    assert unwritable.stderr.startswith("/proc/x: can't be written")
 
 
 def sign_off(world: World, folder: Path, approvals: object, report: object) -> "subprocess.CompletedProcess[str]":
@@ -263,4 +296,4 @@ def test_a_tag_must_be_the_version_of_a_commit_that_was_built(source: Path, tmp_
 
     assert [each.returncode for each in (right, wrong, unmerged, hotfix)] == [0, 1, 1, 0]
     assert "pyproject.toml says version 0.1.0" in wrong.stderr
-    assert "neither on main nor on a branch hotfix/" in unmerged.stderr
+    assert "this commit is on none of the branches main, hotfix/**" in unmerged.stderr

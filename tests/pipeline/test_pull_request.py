@@ -89,7 +89,7 @@ def runner(
     variables = {
         **engine,
         "BUILD_FLAGS": " ".join(build_flags()),
-        "PORT": str(port),
+        "SMOKE_PORT": str(port),
         "RUN_FLAGS": f"--env APP_HOST=127.0.0.1 --env APP_PORT={port}",
         "AUDIT_FLAGS": f"--vulnerability-service osv --osv-url {vulnerabilities.url}",
     }

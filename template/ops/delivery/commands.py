@@ -66,9 +66,8 @@ def _add_sign_off(parser: argparse.ArgumentParser) -> None:
 
 def _render(given: argparse.Namespace) -> int:
     found = sorted(each.parent for each in DEPLOY.glob("*/kustomization.yaml") if each.parent.name != reading.SHARED)
-    given.folder.mkdir(parents=True, exist_ok=True)
     for each in found:
-        (given.folder / f"{each.name}.yaml").write_text(reading.build(each), "utf-8")
+        _write(given.folder / f"{each.name}.yaml", reading.build(each))
     print(f"{given.folder}/: {', '.join(each.name for each in found) or 'there are no manifests'}")
     return 0
 
@@ -124,6 +123,7 @@ def _smoke_restored(given: argparse.Namespace) -> int:
 
 def _sign_off(given: argparse.Namespace) -> int:
     wanted = releasing.image(given.image)
+    releasing.known(DEPLOY, given.environment)
     if given.approvals:
         signers = signing_off.approvals(given.approvals, given.environment)
     else:
@@ -131,9 +131,17 @@ def _sign_off(given: argparse.Namespace) -> int:
     record = signing_off.record(
         given.environment, wanted, given.version, given.commit, signers, given.readiness, given.run_address
     )
-    given.to.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    _write(given.to, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     print(f"{given.environment}: {wanted} signed off by {', '.join(each['name'] for each in signers)}")
     return 0
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise DeliveryError(f"{file}: can't be written: {error.strerror}; name a file in a folder that can") from None
 
 
 def _known(environment: str) -> releasing.Release:

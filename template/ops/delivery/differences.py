@@ -27,7 +27,7 @@ def listed(file: Path) -> list[tuple[str, ...]]:
         return []
     try:
         document = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DeliveryError(f"{file}: it can't be read as YAML: {str(error).splitlines()[0]}") from None
     entries = document.get("differences") if isinstance(document, dict) and set(document) == {"differences"} else None
     if not isinstance(entries, list):

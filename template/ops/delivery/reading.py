@@ -49,7 +49,7 @@ def objects(text: str, place: str) -> list[Object]:
     """
     try:
         documents = list(yaml.load_all(text, Loader=_LOADER))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise DeliveryError(f"{place}{line}: it is no YAML: {getattr(error, 'problem', error)}") from None

@@ -76,12 +76,21 @@ def release(deploy: Path, environment: str, wanted: Image | None) -> Release:
     Raises:
         DeliveryError: there is no such environment, kustomize refuses it, or nothing in it runs the image.
     """
-    folder = deploy / environment
-    known = sorted(each.parent.name for each in deploy.glob("*/kustomization.yaml") if each.parent.name != SHARED)
-    if environment not in known:
-        raise DeliveryError(f"environment {environment!r} is not in {deploy}/: there are {', '.join(known) or 'none'}")
+    folder = known(deploy, environment)
     text = reading.build(folder) if wanted is None else _with_image(folder, wanted)
     return _checked(environment, wanted, text, str(folder))
+
+
+def known(deploy: Path, environment: str) -> Path:
+    """The folder of an environment.
+
+    Raises:
+        DeliveryError: there is no such environment.
+    """
+    names = sorted(each.parent.name for each in deploy.glob("*/kustomization.yaml") if each.parent.name != SHARED)
+    if environment not in names:
+        raise DeliveryError(f"environment {environment!r} is not in {deploy}/: there are {', '.join(names) or 'none'}")
+    return deploy / environment
 
 
 def _with_image(folder: Path, wanted: Image) -> str:

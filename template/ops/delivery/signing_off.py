@@ -16,7 +16,7 @@ def record(
     """The record, as JSON.
 
     Raises:
-        DeliveryError: nobody has signed, or there is no readable readiness report.
+        DeliveryError: nobody has signed, or there is no readiness report of this commit whose gate is passed.
     """
     if not signers:
         raise DeliveryError(
@@ -32,7 +32,7 @@ def record(
         "signed_by": signers,
         "recorded_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "run": run,
-        "readiness": _report(report),
+        "readiness": _report(report, environment, commit),
     }
 
 
@@ -50,7 +50,10 @@ def approvals(file: Path, environment: str) -> list[dict[str, str]]:
     return [
         {"name": str(each["user"]["login"]), "comment": str(each.get("comment") or "")}
         for each in listed
-        if each.get("state") == "approved" and environment in _names(each) and isinstance(each.get("user"), dict)
+        if each.get("state") == "approved"
+        and environment in _names(each)
+        and isinstance(each.get("user"), dict)
+        and isinstance(each["user"].get("login"), str)
     ]
 
 
@@ -59,11 +62,16 @@ def _names(approval: dict[str, Any]) -> list[str]:
     return [str(each.get("name")) for each in given if isinstance(each, dict)] if isinstance(given, list) else []
 
 
-def _report(file: Path) -> dict[str, Any]:
+def _report(file: Path, environment: str, commit: str) -> dict[str, Any]:
     document = _loaded(file)
     gates = document.get("gates") if isinstance(document, dict) else None
-    if not isinstance(gates, dict):
+    if not isinstance(gates, dict) or not gates:
         raise DeliveryError(f"{file}: is no readiness report: make readiness GATE=production JSON={file}")
+    gate = gates.get(environment)
+    if not isinstance(gate, dict) or gate.get("passed") is not True:
+        raise DeliveryError(f"{file}: the gate {environment} is closed: make readiness GATE={environment} tells why")
+    if document.get("commit") != commit:
+        raise DeliveryError(f"{file}: is of commit {document.get('commit')}, not of {commit}: make it of this one")
     return {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "gates": gates}
 
 

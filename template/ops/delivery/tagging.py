@@ -3,13 +3,17 @@
 import re
 import subprocess
 import tomllib
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from .reading import DeliveryError
 
-# Branches whose every commit deliver.yml builds the image of.
-BUILT: Final = re.compile(r"(?:[^/]+/)?(?:main|hotfix/.+)")
+_PIPELINE: Final = Path(".github/workflows/deliver.yml")  # its branches are those whose every commit is built
+_BRANCHES: Final = ("main", "hotfix/**")
+_REFERENCE: Final = re.compile(r"refs/(?:heads|remotes/origin)/(.+)")
 
 
 class TagError(Exception):
@@ -29,13 +33,23 @@ def check(root: Path, tag: str) -> str:
             f"tag {tag!r}: pyproject.toml says version {version}, and so does the image of this commit: tag it "
             f"v{version}, or change the version, commit and push first"
         )
-    branches = [each for each in _branches(root) if BUILT.fullmatch(each)]
-    if not branches:
+    built = _built(root)
+    if not any(fnmatchcase(branch, pattern) for branch in _branches(root) for pattern in built):
         raise TagError(
-            f"tag {tag}: this commit is neither on main nor on a branch hotfix/…, so it was not checked and built: "
+            f"tag {tag}: this commit is on none of the branches {', '.join(built)}, so it was not checked and built: "
             "push it there"
         )
     return version
+
+
+def _built(root: Path) -> list[str]:
+    """The branches whose every commit is built, as patterns."""
+    try:
+        document = yaml.safe_load((root / _PIPELINE).read_text("utf-8"))
+        branches = {str(key): each for key, each in document.items()}["True"]["push"]["branches"]  # `on` is true
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError):
+        return list(_BRANCHES)
+    return [str(each) for each in branches] if isinstance(branches, list) else list(_BRANCHES)
 
 
 def _version(root: Path) -> str:
@@ -51,11 +65,11 @@ def _branches(root: Path) -> list[str]:
         "for-each-ref",
         "--contains",
         "HEAD",
-        "--format=%(refname:lstrip=2)",
+        "--format=%(refname)",
         "refs/remotes",
         "refs/heads",
     ]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise DeliveryError(f"git does not tell the branches of this commit: {done.stderr.strip()}")
-    return done.stdout.split()
+    return [found[1] for each in done.stdout.split() if (found := _REFERENCE.fullmatch(each))]

@@ -10,7 +10,7 @@ import yaml
 
 FIELDS: Final = ("owner", "status", "reviewed", "expires")
 _HEAD: Final = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_OPEN: Final = re.compile(r"\bTODO\b")
+_OPEN: Final = re.compile(r"(?i)\bTODO\b")
 
 
 def state(root: Path, path: str, today: date) -> list[str]:
@@ -26,7 +26,7 @@ def state(root: Path, path: str, today: date) -> list[str]:
         return [f"{path} has no front matter: {', '.join(FIELDS)} between two lines of ---"]
     try:
         fields = yaml.safe_load(head[1])
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError):
         return [f"{path}: its front matter is no YAML"]
     if not isinstance(fields, dict):
         return [f"{path}: its front matter holds no {', '.join(FIELDS)}"]

@@ -107,7 +107,7 @@ def _entry(node: yaml.Node, name: str, place: str, seen: list[yaml.Node], proble
         return Entry([each for each in made if each is not None], name, entry.line, place)
     try:
         value = node.value if node.tag == _DATE else _SCALARS.construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         problems.append(entry.problem(f"{node.value!r} can't be read: {str(error).splitlines()[0]}"))
         return None
     return Entry(value, name, entry.line, place)

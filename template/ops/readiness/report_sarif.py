@@ -60,7 +60,9 @@ def place(row: Row, result: Result) -> dict[str, Any]:
     if found and ("." in found[1] or "/" in found[1]) and not found[1].startswith("/") and ".." not in found[1]:
         region = {"region": {"startLine": int(found[2])}} if found[2] and int(found[2]) else {}
         return {"artifactLocation": {"uri": found[1]}, **region}
-    file = row.remedy.file if re.fullmatch(r"[A-Za-z0-9_.][A-Za-z0-9_./-]*", row.remedy.file) else FILE
+    file = row.remedy.file
+    if ".." in file or not re.fullmatch(r"[A-Za-z0-9_.][A-Za-z0-9_./-]*", file):
+        file = FILE
     return {"artifactLocation": {"uri": file}}
 
 

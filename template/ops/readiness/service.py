@@ -86,7 +86,7 @@ class Service:
         """
         try:
             document = yaml.load(self.text(path), Loader=_LOADER)  # noqa: S506 - a safe one
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:  # of odd scalars, too
             mark = getattr(error, "problem_mark", None)
             raise Failed(f"{path}{f':{mark.line + 1}' if mark else ''}: is no YAML") from None
         if not isinstance(document, dict):

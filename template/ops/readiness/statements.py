@@ -1,11 +1,15 @@
 """`readiness.yaml`: what people have signed, what does not concern the service, and the owner's own rows and checks."""
 
 import re
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
+
+from ops.smoke.runner import within
 
 from . import entries, reading, registry
 from .entries import Entry, close, day, shown
@@ -15,8 +19,9 @@ from .service import Live
 
 FILE: Final = "readiness.yaml"
 OWN_THEME: Final = "Our own"
+_LOAD_SECONDS: Final = 10.0
 _KEYS: Final = ("signed", "not_applicable", "rows", "checks", "live")
-_URL = re.compile(r"https?://[^\s/…]+\.?[^\s…]*").fullmatch
+_URL = re.compile(r"(?i)https?://[^\s/…]+\.?[^\s…]*").fullmatch
 # What people write while they do not know what to write.
 _PLACEHOLDER = re.compile(
     r"(?i)\W*|.*\b(todo|tbd|fixme)\b.*|(a |the )?(name|your name|full name|firstname lastname|some(one|body)|"
@@ -141,6 +146,8 @@ def _said(fields: dict[str, Entry], key: str, what: str, wrong: list[str]) -> st
 
 def _evidence(fields: dict[str, Entry], root: Path, wrong: list[str]) -> str:
     value = _said(fields, "evidence", "the address of what was seen, or a file in this repository", wrong)
+    if _URL(value) and "@" in value.partition("//")[2].partition("/")[0]:
+        wrong.append(fields["evidence"].problem("the address names a user, and is told in reports: leave that out"))
     if "evidence" in fields and not wrong and not _URL(value) and not _inside(root, value):
         what = "is neither an address (https://…) nor a file in this repository"
         wrong.append(fields["evidence"].problem(f"{shown(value)} {what}: link what was seen"))
@@ -149,6 +156,8 @@ def _evidence(fields: dict[str, Entry], root: Path, wrong: list[str]) -> str:
 
 def _inside(root: Path, path: str) -> bool:
     file = root / path.partition("#")[0]
+    if PurePath(path).parts[:1] == (".git",) or path.partition("#")[0] == FILE:
+        return False  # says nothing of the service
     try:
         return file.is_file() and file.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError):
@@ -166,8 +175,12 @@ def _checks(given: Entry, root: Path, rows: tuple[Row, ...], problems: list[str]
         problems.append(given.problem(f"{shown(given.value)} is no Python file in this repository: name one that is"))
         return {}
     try:
-        found = registry.loaded(root / given.value)
-    except Exception as error:  # noqa: BLE001 - the owner's code; the rest of the report is still to appear
+        with redirect_stdout(sys.stderr):  # standard output may be the report
+            found = within(_LOAD_SECONDS, lambda: registry.loaded(root / given.value))
+    except TimeoutError:
+        problems.append(given.problem(f"{given.value}: not loaded within {_LOAD_SECONDS:g} s; none of it counts"))
+        return {}
+    except BaseException as error:  # noqa: BLE001 - the owner's code, which may exit; the rest is still to appear
         problems.append(given.problem(f"{given.value}: {registry.place(error, root / given.value)}; none of it counts"))
         return {}
     known = {row.id for row in rows}

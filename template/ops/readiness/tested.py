@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 FILE: Final = ".ops-tested.json"
-_FOLDERS: Final = ("src", "tests")
-_FILES: Final = ("pyproject.toml",)
+_FOLDERS: Final = ("src", "tests", "config")
+_FILES: Final = ("pyproject.toml", "uv.lock", "slo.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Tested:
         at: when it ended, RFC 3339.
         covered: percent of statements and branches together, as `coverage report` tells it.
         branches: percent of branches alone; None if there are none.
-        current: whether src/, tests/ and pyproject.toml are still what was tested.
+        current: whether src/, tests/, config/, pyproject.toml, uv.lock and slo.yaml are still what was tested.
     """
 
     at: str
@@ -69,8 +69,13 @@ def digest(root: Path) -> str:
 
 def _files(root: Path) -> Iterator[Path]:
     found = [file for folder in _FOLDERS for file in (root / folder).rglob("*") if file.is_file()]
-    yield from sorted(file for file in found if file.suffix != ".pyc" and "__pycache__" not in file.parts)
+    yield from sorted(file for file in found if not _left_behind(file.relative_to(root)))
     yield from (root / name for name in _FILES if (root / name).is_file())
+
+
+def _left_behind(file: PurePath) -> bool:
+    """Whether tools have written it: bytecode, or a cache such as .ruff_cache."""
+    return file.suffix == ".pyc" or any(part == "__pycache__" or part.startswith(".") for part in file.parts)
 
 
 def _measured() -> dict[str, Any]:

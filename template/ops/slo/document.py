@@ -83,7 +83,7 @@ def _entry(node: yaml.Node, place: str, name: str, seen: set[int], depth: int) -
         )
     try:
         return Entry(_SCALARS.construct_object(node), line, place)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DocumentError([f"{name}:{line}: {place}: {str(error).splitlines()[0]}"]) from None
 
 

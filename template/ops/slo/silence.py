@@ -43,7 +43,10 @@ def run(spec: Spec, given: argparse.Namespace) -> str:
         raise SilenceError(f"--minutes {given.minutes}: write 1 to {LONGEST_MINUTES}: a silence must have an end")
     wanted = silence(spec, datetime.now(UTC), given.minutes, given.comment)
     answer = _ask("POST", f"{_base(given.alertmanager)}/api/v2/silences", wanted)
-    return str(answer.get("silenceID", ""))
+    identity = answer.get("silenceID")
+    if not isinstance(identity, str) or not _ID.fullmatch(identity):  # it is handed on to shells
+        raise SilenceError(f"{_base(given.alertmanager)}: no Alertmanager answers there: it gives the silence no id")
+    return identity
 
 
 def silence(spec: Spec, now: datetime, minutes: int, comment: str) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def loaded(file: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         at = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise BadInput(f"{file}: this is no YAML: {at}{error.problem}; mend it there") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+    except (OSError, yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is no YAML in UTF-8"
         raise BadInput(f"{file}: can't be read: {reason}; mend it, or name another with --config") from None
     if document is None:
