@@ -18,9 +18,7 @@ def passed(service: Service) -> str:
     if known is None:
         raise Failed(f"no run of the suite that passed is recorded in {tested.FILE}: make test writes it")
     if not known.current:
-        raise Failed(
-            f"the suite passed at {known.at}, and what it tests, or what with, has changed since"
-        )
+        raise Failed(f"the suite passed at {known.at}, and what it tests, or what with, has changed since")
     files = [file for file in (service.root / "tests").rglob("test_*.py") if "ops" not in file.parts]
     if not files:
         raise Failed("tests/ holds no test of the service's own, only the template's: write some")
