@@ -9,6 +9,7 @@ from ops.readiness import report_html
 from playwright.sync_api import Browser
 
 from tests.readiness.cards import HOSTILE, card, mixed, pair
+from tests.services import until
 from tests.slo import browser
 
 pytestmark = pytest.mark.slow
@@ -86,7 +87,8 @@ def test_filters_show_what_is_asked_for(page: Path, chromium: Browser) -> None:
         form.get_by_label("Search").fill("KUSTOMIZATION probe")
         assert shown(seen) == ["probes"]
         form.get_by_role("button").click()
-        seen.page.wait_for_function("document.querySelectorAll('.row:not([hidden])').length === 5")
+        shows = "document.querySelectorAll('.row:not([hidden])').length === 5"
+        until(lambda: seen.page.evaluate(shows), "all rows")  # to wait in the page itself, its own policy forbids
         form.get_by_label("Theme").select_option("Data")
         assert shown(seen) == ["store"]
 
@@ -110,7 +112,7 @@ def test_a_link_to_a_row_that_is_hidden_shows_it(page: Path, chromium: Browser) 
     with browser.opened(chromium, page) as seen:
         seen.page.locator("#filters").get_by_label("fail").uncheck()
         seen.page.locator(".next a").first.click()
-        seen.page.wait_for_function("!document.getElementById('row-probes').hidden")
+        until(lambda: seen.page.evaluate("!document.getElementById('row-probes').hidden"), "the row")
 
         assert "probes" in shown(seen)
 
