@@ -73,3 +73,27 @@ def test_every_variable_that_a_verb_takes_is_tried_here() -> None:
 
     assert taken - tried - {*OWN, *FLAGS} - {"SOURCE", "LICENCES_REFUSED", "PROFILE"} == set()
     assert {"TAG", "ENVIRONMENT", "URL", "GATE"} <= taken
+
+
+def test_a_gate_that_is_empty_is_handed_on_and_refused_not_left_out(service: Path) -> None:
+    """A pipeline's variable that is not set must not turn the gate into a look."""
+    told = [
+        subprocess.run(
+            ["make", "--dry-run", "readiness", *given],
+            cwd=service,
+            env=clean_environment(**variables),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for given, variables in (
+            (["GATE="], {}),
+            ([], {"GATE": ""}),
+            (["GATE=production"], {}),
+            ([], {"GATE": "production"}),
+            ([], {}),
+        )
+    ]
+
+    assert ["--gate ''" in each for each in told] == [True, True, False, False, False]
+    assert ["--gate" in each for each in told] == [True, True, True, True, False]
