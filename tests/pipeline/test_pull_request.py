@@ -6,6 +6,7 @@ vulnerabilities; the scanner of images.
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,7 @@ from tests.images import Release, build_flags, committed
 from tests.pipeline.answering import answering
 from tests.pipeline.github_tools import GitHub
 from tests.pipeline.runner import Ran, Runner
-from tests.services import free_port
+from tests.services import clean_environment, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -114,6 +115,30 @@ def test_install_check_and_test(runner: Runner) -> None:
 
     assert ran.failed == [], ran.told()
     assert "TOTAL" in ran.step("make test").output
+
+
+def test_then_make_readiness_looks_and_the_gate_of_dev_is_open(runner: Runner) -> None:
+    """After a real `make test` no row is red, dev's gate is passed, and production's waits for people to sign."""
+    environment = clean_environment(PATH=f"{runner.folder / 'bin'}:{os.environ['PATH']}")
+    environment.pop("MAKEFLAGS", None)
+    look, dev, production = (
+        subprocess.run(
+            ["make", "readiness", *given],
+            cwd=runner.project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        for given in ([], ["GATE=dev"], ["GATE=production"])
+    )
+
+    assert look.returncode == 0, look.stdout + look.stderr
+    assert dev.returncode == 0, dev.stdout + dev.stderr
+    assert production.returncode != 0
+    assert "FAIL" not in look.stdout
+    assert "Gate dev        passed" in look.stdout
 
 
 def test_rules_and_manifests(runner: Runner) -> None:
