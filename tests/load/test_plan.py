@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ops.load import figures, plan
 from ops.load.figures import Figures, Outcome
-from ops.load.plan import Stage
+from ops.load.plan import Stage, Turns
 from ops.smoke.masking import Masks
 from ops.smoke.outcome import BadInput
 
@@ -37,6 +37,14 @@ def test_a_plan_has_weighted_requests_stages_and_thresholds(tmp_path: Path) -> N
     assert found.profiles["short"] == (Stage(2.0, 4), Stage(3.0, 4))
     assert found.thresholds == {"failed_percent": 1.0, "p99_ms": 300.0}
     assert found.pause_seconds == (0.0, 0.1)
+
+
+def test_each_request_gets_its_share_and_none_waits_long_for_its_turn(tmp_path: Path) -> None:
+    turns = Turns(plan.read(written(tmp_path, GOOD), Masks()).requests)
+    sent = [turns.next().name for _ in range(400)]
+
+    assert sent.count("order") == 100
+    assert all(sent[start : start + 4].count("order") == 1 for start in range(0, 400, 4))
 
 
 @pytest.mark.parametrize(

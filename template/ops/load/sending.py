@@ -21,7 +21,7 @@ from ops.smoke.matching import difference
 from ops.smoke.plan import ANYTHING, Request
 
 from .figures import Figures, Outcome, missed
-from .plan import Plan, Stage
+from .plan import Plan, Stage, Turns
 
 _MOST_FAILURES = 10
 _WAIT_SECONDS = 10.0
@@ -59,11 +59,11 @@ def _figures(entry: StatsEntry, name: str) -> Figures:
 
 
 def _user(plan: Plan, url: str, masks: Masks) -> type[FastHttpUser]:
-    requests, weights = [each.request for each in plan.requests], [each.weight for each in plan.requests]
+    turns = Turns(plan.requests)
     low, high = plan.pause_seconds
 
     class User(FastHttpUser):  # type: ignore[misc] # Locust tells mypy nothing
-        """Sends one request after the other, each drawn by its weight, with a pause in between."""
+        """Sends one request after the other, all users in turns by weight, with a pause in between."""
 
         host = url
         wait_time = constant(0) if high == 0 else lambda _: random.uniform(low, high)  # noqa: S311 - no secret
@@ -72,7 +72,7 @@ def _user(plan: Plan, url: str, masks: Masks) -> type[FastHttpUser]:
         @task  # type: ignore[untyped-decorator]
         def send(self) -> None:
             """Send one."""
-            _send(self, random.choices(requests, weights)[0], masks)  # noqa: S311
+            _send(self, turns.next(), masks)
 
     return User
 
