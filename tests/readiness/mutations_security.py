@@ -45,6 +45,11 @@ MUTATIONS = [
         "a private key",
     ),
     Mutation(
+        "secrets-repository",
+        lambda root: append(root, "compose.yaml", "\nx-database: {POSTGRES_PASSWORD: correct-horse}\n"),
+        "a password by its name",
+    ),
+    Mutation(
         "secrets",
         lambda root: edit(
             root,

@@ -59,13 +59,62 @@ def test_a_secret_is_found_by_its_line_and_never_shown(tmp_path: Path, kind: str
     assert str(told.value) == f"docs/notes.md:3: {kind}"
 
 
+NAMED = [
+    ("values.yaml", "db:\n  password: hunter-22\n"),
+    ("values.yaml", "db:\n  dbPassword: 'hunter-22' # the old one\n"),
+    ("deploy/app.yaml", "env:\n  - {name: DB_PASSWORD, value: hunter-22}\n"),
+    ("deploy/app.yaml", "- name: API_KEY\n  value: hunter-22\n"),
+    ("settings.json", '{\n"client_secret": "hunter-22"}'),
+    ("tool.toml", '\napi-key = "hunter-22"\n'),
+    (".env.production", "A=1\nexport MAIL_PWD=hunter-22"),
+    ("Dockerfile", "FROM x\nENV DB_PASSPHRASE=hunter-22\n"),
+    ("ci.yml", "\nDEPLOY_TOKEN: " + "aZ09" * 5),
+    ("src/orders/db.py", "\nDB_PASSWORD = 'hunter-22'\n"),
+    ("src/orders/db.py", '\nconnect(host="db", password="hunter-22")\n'),
+]
+UNNAMED = [
+    "token: ${{ github.token }}",
+    "id-token: write # signs",
+    "token: short",
+    "secret: orders-secrets",
+    "secretKey: ORDERS_TOKEN_2026_OF_ALL",
+    "password: # comes from a file",
+    "password: *shared",
+    "password: changeme",
+    "password_file: /run/secrets/password",
+    "APP_LOG__EMAIL__PASSWORD: hunter-22",
+    "monkey: hunter-22",
+]
+
+
+@pytest.mark.parametrize(("path", "text"), NAMED, ids=[f"{path}-{number}" for number, (path, _) in enumerate(NAMED)])
+def test_a_value_is_found_by_what_it_is_named(tmp_path: Path, path: str, text: str) -> None:
+    service = file(tmp_path, path, text)
+    with pytest.raises(Failed) as told:
+        security.secrets_repository(service)
+
+    assert str(told.value) == f"{path}:2: {leaks.NAMED}"
+
+
+def test_names_without_a_value_are_left_alone(tmp_path: Path) -> None:
+    service = file(tmp_path, "values.yaml", "\n".join(UNNAMED))
+    file(tmp_path, "config/dev.yaml", "log: {email: {password: hunter-22}}")  # the row `secrets` tells that
+    file(
+        tmp_path, "src/orders/db.py", "password: SecretStr\nconnect(password=settings.password)\nx = {'secret': read}\n"
+    )
+    file(tmp_path, "tests/test_db.py", "PASSWORD = 'hunter-22'\n")
+    file(tmp_path, "notes.md", "password: hunter-22 is what films say")
+
+    assert security.secrets_repository(service).startswith("5 files hold nothing")
+
+
 def test_what_only_looks_like_one_is_left_alone(tmp_path: Path) -> None:
     service = file(tmp_path, "notes.txt", "\n".join(HARMLESS))
     file(tmp_path, "src/orders/ops/planted.py", SECRETS["a token of GitHub"])
     file(tmp_path, "uv.lock", SECRETS["a password in an address"])
     (tmp_path / "a.png").write_bytes(b"\0" + SECRETS["a token of GitHub"].encode())
 
-    assert security.secrets_repository(service) == "1 files hold nothing of 15 kinds of secrets"
+    assert security.secrets_repository(service) == "1 files hold nothing of 16 kinds of secrets"
 
 
 REFERENCE = (

@@ -27,6 +27,25 @@ PATTERNS: Final = (
 )
 _FORMS: Final = tuple((kind, part, re.compile(form)) for kind, part, form in PATTERNS)
 _EXAMPLES: Final = re.compile(r"(?i)(user|pass|password|passwd|passord|secret|token|pw|[.*x…]+)\Z")
+# A value by its name, in files of values. Settings of the service (APP_…, config/) are what the row `secrets` is about.
+NAMED: Final = "a value of what is named as a secret"
+_NAMES: Final = r"""(?!APP_)[\w.\-]*?(?:secret|token|secret[_-]?key|(?P<sure>
+    pass(?:word|wd|phrase|ord)|pwd|(?:api|access|private)[_-]?key|client[_-]?secret))"""
+_VALUE: Final = r"""(?:"(?P<double>[^"\n]+)"|'(?P<single>[^'\n]+)'|(?P<bare>[^\s"'#,}\]]+))(?=\s*(?:[,}\])\#]|$))"""
+_NAMED: Final = re.compile(
+    rf"""(?imx) (?:^[ \t\-]*|[,{{(]\s*) (?:(?:export|ENV|ARG)\s+)?
+    (?: ["']?{_NAMES}["']?\s*[=:][ \t]*
+    | name:[ ]*["']?{_NAMES.replace("sure", "surely")}["']?,?\s+value:[ ]* ) {_VALUE}"""
+)
+_OF_VALUES: Final = re.compile(
+    r"(?i).*\.(?:ya?ml|json|toml|ini|cfg|conf|properties|env|sh|tfvars)\Z|\.env.*\Z|.*Dockerfile.*\Z"
+)
+_NO_VALUE: Final = re.compile(
+    r"(?i)[<*!|>%(/~@].*|.*[${<].*|(?:string|required|optional|inherit|change[_-]?me|example|dummy|placeholder|todo|tbd|"
+    r"redacted|development)\Z"
+)
+_KEY: Final = re.compile(r"(?=.*[0-9])(?=.*[a-z])[A-Za-z0-9+/=_.\-]{16,}\Z")  # what nobody would name a thing
+SHORTEST: Final = 6  # of a value that is named as a secret
 _LARGEST: Final = 2_000_000
 _SKIPPED: Final = {".git", ".venv", "ops", "__pycache__", "node_modules", ".tools", ".mypy_cache", ".ruff_cache"}
 
@@ -70,6 +89,18 @@ def _in(path: str, text: str) -> Iterator[Leak]:
         for match in form.finditer(text):
             if not (match.lastindex and _EXAMPLES.match(match[1])):
                 yield Leak(path, text.count("\n", 0, match.start()) + 1, kind)
+    code = path.endswith(".py") and not path.startswith("tests/")  # tests are full of words that open nothing
+    if code or (_OF_VALUES.match(Path(path).name) and not path.startswith("config/")):
+        for match in _NAMED.finditer(text):
+            value = match["double"] or match["single"] or match["bare"]
+            if not (code and match["bare"]) and _is_value(value, sure=bool(match["sure"] or match["surely"])):
+                yield Leak(path, text.count("\n", 0, match.start(match.lastgroup or 0)) + 1, NAMED)
+
+
+def _is_value(text: str, *, sure: bool) -> bool:
+    """Whether it opens something: no reference, type or example. Where the name may be a place's, only a key does."""
+    plain = len(text) >= SHORTEST and not (_EXAMPLES.match(text) or _NO_VALUE.match(text) or " " in text)
+    return plain and (sure or bool(_KEY.match(text)))
 
 
 def _files(root: Path) -> list[str]:

@@ -46,7 +46,7 @@ def secrets_repository(service: Service) -> str:
     if found:
         more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise Failed("; ".join(map(str, found[:SHOWN])) + more)
-    return f"{count} files hold nothing of {len(leaks.PATTERNS)} kinds of secrets"
+    return f"{count} files hold nothing of {len(leaks.PATTERNS) + 1} kinds of secrets"
 
 
 @static("secrets")
