@@ -74,6 +74,8 @@ def test_a_suite_that_can_not_stop_a_change_does_not_count(tmp_path: Path, old: 
     [
         ("push", {"main", "hotfix", "tag"}),
         ("{push: {branches: [main]}}", {"main"}),
+        ("{push: {branches: [trunk, 'hotfix/**']}}", {"main", "hotfix"}),
+        ("{push: {branches: [releases, 'hotfix/**']}}", {"hotfix"}),
         ("{push: {branches: ['**']}}", {"main", "hotfix"}),
         ("{push: {tags: ['v[0-9]*']}}", {"tag"}),
         (

@@ -14,8 +14,14 @@ from .service import Service
 
 FOLDER: Final = ".github/workflows"
 GITLAB: Final = ".gitlab-ci.yml"
-# What a push is to: the branch that is delivered, a branch of a hotfix, a release's tag.
-_PUSHED: Final = {"main": ("branches", "main"), "hotfix": ("branches", "hotfix/1.4.1"), "tag": ("tags", "v1.4.1")}
+# The branch that is delivered, by the names that it has in the field.
+_MAIN: Final = ("main", "master", "trunk")
+# What a push is to: that branch, a branch of a hotfix, a release's tag.
+_PUSHED: Final = {
+    "main": ("branches", _MAIN),
+    "hotfix": ("branches", ("hotfix/1.4.1",)),
+    "tag": ("tags", ("v1.4.1",)),
+}
 _INPUT: Final = re.compile(r"\$\{\{\s*inputs\.([\w-]+)\s*\}\}")
 # What lets a failure pass, or leaves most of the suite out.
 _FORGIVEN: Final = re.compile(r"\|\|\s*(true|:)\s*$|\bTESTS=")
@@ -27,7 +33,7 @@ class Job:
 
     Attributes:
         place: the file that starts it, and its name there; of a called workflow, after the caller's.
-        events: what starts it: `pull_request`, `schedule`, `main`, `hotfix`, `tag`, `manual`.
+        events: what starts it: `pull_request`, `schedule`, `main` (the delivered branch), `hotfix`, `tag`, `manual`.
         needs: names of the jobs that have to succeed first, and those that they need.
         environment: where it deploys; empty if it does not.
         lines: what its steps run, a line each; those that may fail are left out.
@@ -116,10 +122,10 @@ def _events(triggers: Mapping[str, Any]) -> Iterator[str]:
         yield "manual"
     if "push" in triggers:
         filters = triggers["push"] if isinstance(triggers["push"], dict) else {}
-        for event, (kind, name) in _PUSHED.items():
-            patterns = filters.get(kind)
+        for event, (kind, names) in _PUSHED.items():
+            patterns = [str(pattern) for pattern in filters.get(kind) or ()]
             if not {"branches", "tags"} & filters.keys() or any(
-                fnmatch.fnmatchcase(name, str(pattern)) for pattern in patterns or ()
+                fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns
             ):
                 yield event
 
@@ -305,14 +311,14 @@ def _gitlab_events(rules: list[dict[str, Any]]) -> Iterator[str]:
 def _gitlab_means(condition: str, event: str) -> bool:
     if not condition:
         return True
-    sign = {
-        "pull_request": "merge_request_event",
-        "schedule": '"schedule"',
-        "main": '"main"',
-        "hotfix": "hotfix",
-        "tag": "CI_COMMIT_TAG",
+    signs = {
+        "pull_request": ("merge_request_event",),
+        "schedule": ('"schedule"',),
+        "main": ("CI_DEFAULT_BRANCH", *(f'"{name}"' for name in _MAIN)),
+        "hotfix": ("hotfix",),
+        "tag": ("CI_COMMIT_TAG",),
     }[event]
-    return sign in condition
+    return any(sign in condition for sign in signs)
 
 
 def _flat(script: Any) -> Iterator[str]:
