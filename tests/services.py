@@ -21,6 +21,7 @@ from typing import Any
 import copier
 import httpx2
 
+from tests.locks import UV, lock
 from tests.quick import quick
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,9 +49,10 @@ def render(source: Path, destination: Path, **answers: Any) -> Path:
 
 
 def install(project: Path) -> Path:
-    """`make install`, as its README says."""
+    """`make install`, as its README says, of a service whose lock file is there."""
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "MAKEFLAGS")}
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+    lock(project, clean_environment())
     make = ["make", "install", f"PYTHON={sys.executable}"]
     subprocess.run(make, cwd=project, check=True, env=environment, capture_output=True)
     return project
@@ -58,8 +60,8 @@ def install(project: Path) -> Path:
 
 def sync(project: Path) -> Path:
     """What `make install` leaves, with this session's uv, which need not be installed first: in a third of the time."""
-    uv = Path(sys.executable).with_name("uv")
-    command = [str(uv), "sync", "--quiet", "--python", sys.executable]
+    lock(project, clean_environment())
+    command = [str(UV), "sync", "--quiet", "--python", sys.executable]
     subprocess.run(command, cwd=project, check=True, env=clean_environment(), capture_output=True)
     if (project / "slo.yaml").is_file() and not (project / "monitoring").is_dir():
         derived(project, "ops.slo")

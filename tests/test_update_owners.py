@@ -28,7 +28,8 @@ from tests.history.lives import (
     templates_blocks,
     torn,
 )
-from tests.history.owners import UV, drawn
+from tests.history.owners import drawn
+from tests.locks import UV
 from tests.services import clean_environment
 from tests.updates import git
 

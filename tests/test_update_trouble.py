@@ -15,9 +15,10 @@ from typing import Any
 import copier
 import pytest
 
+from tests.locks import UV
 from tests.quick import quick
 from tests.services import clean_environment
-from tests.updates import FIRST, SECOND, UV, born, commit, edit, git, hooks, run, tree, two_releases
+from tests.updates import FIRST, SECOND, born, commit, edit, git, hooks, run, tree, two_releases
 
 pytestmark = pytest.mark.slow
 

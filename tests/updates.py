@@ -9,10 +9,10 @@ from pathlib import Path
 import copier
 
 from tests import forks
+from tests.locks import UV
 from tests.quick import quick
 from tests.services import ROOT, clean_environment
 
-UV = Path(sys.executable).with_name("uv")
 FIRST, SECOND = "v1.0.0", "v1.1.0"
 _PARTS = ("copier.yml", "CHANGELOG.md", "template", "includes", "hooks", "tests/manifest.py")
 

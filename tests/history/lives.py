@@ -10,7 +10,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,7 @@ class Service:
     def fresh(self, version: str, answers: dict[str, str] | None = None) -> dict[str, bytes]:
         """The files of a new service of this version, with the answers of this one's birth and these."""
         born = {"latency_target_ms": "300", **self.born}  # the default then: later ones change no service
-        render = self.history.fresh(version, {**born, **(answers or {})})
-        return {path.relative_to(render).as_posix(): path.read_bytes() for path in render.rglob("*") if path.is_file()}
+        return _below(self.history.fresh(version, {**born, **(answers or {})}))
 
     def commit(self, message: str) -> None:
         """Commit everything, and take it for the state before the next update."""
@@ -140,6 +139,12 @@ class Service:
     def changed(self) -> list[str]:
         """What git says has changed since the last commit."""
         return git(self.root, "status", "--porcelain").splitlines()
+
+
+@cache
+def _below(render: Path) -> dict[str, bytes]:
+    """The files of a render, which nobody changes."""
+    return {path.relative_to(render).as_posix(): path.read_bytes() for path in render.rglob("*") if path.is_file()}
 
 
 MIGRATIONS = {TWO: "ops/hooks/migrations/v1_1_0.py", THREE: "ops/hooks/migrations/v2_0_0.py"}
@@ -211,22 +216,29 @@ def torn(tree: dict[str, bytes]) -> list[str]:
     return sorted(path for path, content in tree.items() if conflicted(content) or path.endswith(".rej"))
 
 
+PARSERS: dict[str, Callable[[str], Any]] = {
+    ".py": ast.parse,
+    ".toml": tomllib.loads,
+    ".json": json.loads,
+    ".yaml": lambda text: list(yaml.load_all(text, yaml.CSafeLoader)),
+    ".yml": lambda text: list(yaml.load_all(text, yaml.CSafeLoader)),
+}
+
+
 def unreadable(tree: dict[str, bytes]) -> list[str]:
     """The files that do not parse in the format of their name."""
-    parsers: dict[str, Callable[[str], Any]] = {
-        ".py": ast.parse,
-        ".toml": tomllib.loads,
-        ".json": json.loads,
-        ".yaml": lambda text: list(yaml.safe_load_all(text)),
-        ".yml": lambda text: list(yaml.safe_load_all(text)),
-    }
     found = ["Dockerfile"] if not whole_dockerfile(tree.get("Dockerfile", b"").decode()) else []
-    for path, content in tree.items():
-        try:
-            parsers.get(Path(path).suffix, str)(content.decode())
-        except (ValueError, SyntaxError, yaml.YAMLError):
-            found.append(path)
-    return found
+    return found + [path for path, content in tree.items() if not _parses(Path(path).suffix, content)]
+
+
+@cache
+def _parses(suffix: str, content: bytes) -> bool:
+    """Most files are the same in all services: each is parsed once."""
+    try:
+        PARSERS.get(suffix, str)(content.decode())
+    except (ValueError, SyntaxError, yaml.YAMLError):
+        return False
+    return True
 
 
 def whole_dockerfile(text: str) -> bool:

@@ -5,18 +5,14 @@ Every piece of work leaves the service passing its own checks; which ones a serv
 
 import random
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.history.versions import RUFF
-from tests.quick import in_one_step, place
+from tests.locks import lock
 from tests.services import clean_environment
-
-UV = Path(sys.executable).with_name("uv")
 
 
 @dataclass(frozen=True)
@@ -354,17 +350,8 @@ def formatted_differently(owner: Owner) -> None:
 
 
 def locked(owner: Owner) -> None:
-    """`uv.lock` is committed; the last work, since it follows from the rest.
-
-    Of the same requirements uv makes the same file: it is asked once a session.
-    """
-    kept = place("uv.lock", owner.read("pyproject.toml"))
-    if kept.is_file():
-        shutil.copy(kept, owner.root / "uv.lock")
-        return
-    environment = {name: value for name, value in clean_environment().items() if name != "UV_FROZEN"}
-    subprocess.run([UV, "lock", "--quiet"], cwd=owner.root, check=True, env=environment, capture_output=True)
-    in_one_step(kept, (owner.root / "uv.lock").read_bytes())
+    """`uv.lock` is committed; the last work, since it follows from the rest."""
+    lock(owner.root, {name: value for name, value in clean_environment().items() if name != "UV_FROZEN"})
 
 
 CHANGES = (
