@@ -14,6 +14,7 @@ sys.dont_write_bytecode = False
 
 from tests import services  # noqa: E402 - Copier is compiled by this
 from tests.history.lives import History  # noqa: E402
+from tests.quick import memory  # noqa: E402
 
 # By the time that they take: the one that begins last would keep one of the workers waiting for the other.
 LONGEST = (
@@ -38,9 +39,15 @@ LONGEST = (
 )
 
 
+# The bytes that a run needs at most.
+ROOM = 8 * 2**30
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep this order: xdist would begin with the modules that have most tests."""
+    """Keep this order: xdist would begin with the modules that have most tests. And work in memory if it has room."""
     config.option.loadscopereorder = False
+    if "PYTEST_XDIST_WORKER" not in os.environ and (folder := memory(ROOM)):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
