@@ -214,6 +214,9 @@ class Cache:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _remove(lock.with_suffix(""))
                 lock.unlink()
+        for folder in (self.folder / "scratch").iterdir():  # a service's command had outlived its killed run, and wrote
+            if folder.is_dir() and not folder.with_suffix(".lock").exists():
+                _remove(folder)
 
     @contextmanager
     def scratch(self) -> Iterator[Scratch]:

@@ -1,8 +1,11 @@
 """Fixtures that several test modules share: one render and one installation for the whole session."""
 
+import atexit
 import fcntl
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False
     if "PYTEST_XDIST_WORKER" not in os.environ and (folder := memory(ROOM)):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="tests-", dir=folder)
+        atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,13 +11,13 @@ import pickle
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from copier import _template, _vcs
+from copier import _main, _template, _vcs
 from copier._main import Worker
 from copier._template import Template
 from jinja2.sandbox import SandboxedEnvironment as Environment
@@ -139,6 +139,29 @@ def _clone_once(url: str, ref: str = "HEAD", location: str | None = None) -> str
     return str(target)
 
 
+_render_template: Callable[[Worker], None] = Worker._render_template
+
+
+def _render_once(self: Worker) -> None:
+    """What an empty folder gets is the same for the same answers: an update renders its old and new version apart."""
+    clone, folder = self.template.local_abspath, self.dst_path
+    if clone.parent != KEPT or (folder.is_dir() and any(folder.iterdir())):
+        _render_template(self)
+        return
+    answers = {name: value for name, value in self.answers.combined.items() if isinstance(value, str | int | float)}
+    remembered = dict(self._answers_to_remember())
+    given = (answers, remembered, self.all_exclusions, self.answers_relpath, _main._operation.get())
+    target = place("render", clone, *given)
+    if not target.is_dir():
+        _render_template(self)
+        new = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.copytree(folder, new, symlinks=True)
+        with suppress(OSError):  # another process was faster
+            new.rename(target)
+    else:
+        shutil.copytree(target, folder, symlinks=True, copy_function=shutil.copy, dirs_exist_ok=True)
+
+
 def _of_a_clone(name: str) -> cached_property[Any]:
     """A property of a template that is read from git once for each clone that is kept."""
     ask: Callable[[Template], Any] = getattr(Template, name).func
@@ -167,9 +190,10 @@ def patched() -> Iterator[None]:
     asking = mock.patch.object(Worker, "_sync_git_index_executable_bit", create=True)
     once = mock.patch.multiple(_template, load_template_config=_load_once, clone=_clone_once)
     paths = mock.patch.multiple(Worker, _render_string=_render_plain, answers_relpath=property(_plain_answers_relpath))
+    rendering = mock.patch.object(Worker, "_render_template", _render_once)
     properties: dict[str, Any] = {name: _of_a_clone(name) for name in _PROPERTIES}
     compiling = mock.patch.object(Environment, "compile", _compile_once)
-    with compiling, asking, once, paths, mock.patch.multiple(Template, **properties):
+    with compiling, asking, once, paths, rendering, mock.patch.multiple(Template, **properties):
         yield
 
 

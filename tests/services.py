@@ -131,7 +131,7 @@ class Running:
         return [line for line in parsed if all(line.get(name) == value for name, value in wanted.items())]
 
     def wait_for(self, **wanted: Any) -> dict[str, Any]:
-        """The first log line with these fields; waits up to 10 s."""
+        """The first log line with these fields; waits for it."""
         line: dict[str, Any] = until(lambda: next(iter(self.logged(**wanted)), None), f"a log line with {wanted}")
         return line
 
@@ -174,7 +174,7 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in listed.stdout.split()]
 
 
-def until(found: Any, what: str, seconds: float = 10) -> Any:
+def until(found: Any, what: str, seconds: float = 30) -> Any:
     """Call `found` until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
