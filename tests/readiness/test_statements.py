@@ -87,6 +87,7 @@ def test_a_signature_counts_once_its_document_is_done(owner: Owner, front: str, 
         ({"signed": {"pentest": signature(by="TODO: who?")}}, "'TODO: who?' tells nobody anything"),
         ({"signed": {"pentest": signature(by="")}}, "signed.pentest.by: '' tells nobody anything"),
         ({"signed": {"pentest": signature(by="Somebody")}}, "'Somebody' tells nobody anything"),
+        ({"signed": {"pentest": signature(by="me")}}, "'me' tells nobody anything: write the full name"),
         ({"signed": {"pentest": signature(by=7)}}, "signed.pentest.by: 7 tells nobody anything"),
         (
             {"signed": {"pentest": signature(evidence="it is fine")}},
