@@ -795,7 +795,7 @@ ADVERSARIAL = {
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_twice_the_text_costs_about_twice_the_time(name: str) -> None:
-    """A quadratic search would take four times as long. The processor's time is what counts: others use it, too."""
+    """A quadratic search would take four times as long, each time; a busy machine disturbs some of five."""
     own = Redactor(max_text=10**6)
 
     def taken(text: str) -> float:
@@ -804,7 +804,7 @@ def test_twice_the_text_costs_about_twice_the_time(name: str) -> None:
         return time.thread_time() - began
 
     text = ADVERSARIAL[name]
-    assert taken(text) < 0.3 or taken(text) < max(0.3, 3.2 * min(taken(text[:30_000]), taken(text[:30_000])))
+    assert any(taken(text) < max(0.3, 3.2 * taken(text[:30_000])) for _ in range(5))
 
 
 @pytest.mark.parametrize("name", ["letters", "a@", "password='", "groups", "jwts", "brackets", "dots", "%40", "%40s"])
