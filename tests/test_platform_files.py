@@ -124,7 +124,7 @@ def test_a_job_has_only_the_permissions_that_it_names_an_end_and_no_credentials_
         assert yaml.safe_load(workflow.read_text("utf-8"))["permissions"] == {}
         for job in jobs(workflow):
             assert "permissions" in job
-            assert "uses" in job or job["timeout-minutes"] <= 60
+            assert "uses" in job or job["timeout-minutes"] <= 120
     checkouts = [step for each in workflows for step in steps(each) if "actions/checkout" in step.get("uses", "")]
 
     assert {step["with"]["persist-credentials"] for step in checkouts} == {False}

@@ -31,6 +31,10 @@ sys.exit(answer["status"])
 """
 
 
+REVISION = "deployment.kubernetes.io/revision"
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
 class Cluster:
     """One namespace with one Deployment, whose revisions are images that run in containers."""
 
@@ -38,6 +42,8 @@ class Cluster:
         self.deployed, self.address = deployed, address
         self.calls: list[list[str]] = []
         self.revisions: list[str] = []  # images; the last one is wanted
+        self.applied: dict[str, Any] = {"kind": "Deployment", "metadata": {"name": "orders"}, "spec": {}}
+        self.taken_back: list[int] = []
         self.refused = ""
         self.refuse_apply = False
 
@@ -52,9 +58,10 @@ class Cluster:
         if "apply" in words:
             return self._apply(stdin)
         if "get" in words:
-            return said(json.dumps(self._object()) if self.revisions else "")
-        if "undo" in words:
-            return self._undo()
+            return said(json.dumps(self._got(words[words.index("get") + 1])))
+        if "annotate" in words:
+            self.taken_back.append(int(words[words.index("annotate") + 1].rpartition("-")[2]))
+            return said("annotated")
         if "status" in words:
             return said(stderr=f"error: {self.refused}", status=1) if self.refused else said("rolled out")
         if "port-forward" in words:
@@ -62,26 +69,57 @@ class Cluster:
             return {**said(f"Forwarding from 127.0.0.1:{port} -> 8000\n"), "stay": True}
         return said(stderr=f"error: unknown command {words}", status=1)
 
-    def _object(self) -> dict[str, Any]:
-        containers = [{"name": "app", "image": self.revisions[-1]}]
-        return {"kind": "Deployment", "spec": {"template": {"spec": {"containers": containers}}}}
+    def _got(self, what: str) -> dict[str, Any]:
+        """What `kubectl get` answers: an object, or a list of them."""
+        if what.startswith("service/"):
+            named = {"app.kubernetes.io/name": "orders"}
+            return {"spec": {"selector": named, "ports": [{"port": 80, "targetPort": "http"}]}}
+        if what == "pods":
+            return {"items": [self._pod()]}
+        if what == "replicasets":
+            return {"items": [self._replicaset(number) for number in sorted(self._numbers())]}
+        if not self.revisions:
+            return {}
+        annotations = {REVISION: str(len(self.revisions)), APPLIED: json.dumps(self.applied)}
+        metadata: dict[str, Any] = {"name": "orders", "annotations": annotations}
+        selector = {"matchLabels": {"app.kubernetes.io/name": "orders"}}
+        spec = {"selector": selector, "template": self._template(self.revisions[-1])}
+        return {"kind": "Deployment", "metadata": metadata, "spec": spec}
+
+    def _numbers(self) -> set[int]:
+        """A revision that comes again has a new number, and no longer its old one."""
+        return set({image: number for number, image in enumerate(self.revisions, 1)}.values())
+
+    def _replicaset(self, number: int) -> dict[str, Any]:
+        marks = {"delivery.ops/taken-back": "true"} if number in self.taken_back else {}
+        owner = {"kind": "Deployment", "name": "orders"}
+        metadata = {
+            "name": f"orders-{number}",
+            "annotations": {REVISION: str(number), **marks},
+            "ownerReferences": [owner],
+        }
+        return {"metadata": metadata, "spec": {"template": self._template(self.revisions[number - 1])}}
+
+    def _template(self, image: str) -> dict[str, Any]:
+        labels = {"app.kubernetes.io/name": "orders", "pod-template-hash": "5d4f"}
+        return {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": image}]}}
+
+    def _pod(self) -> dict[str, Any]:
+        """One for all: the way to it leads to the container that was started last."""
+        metadata = {"name": "orders-pod", "creationTimestamp": "2026-11-30T10:00:00Z"}
+        containers = [{"name": "app", "ports": [{"name": "http", "containerPort": 8000}]}]
+        status = {"conditions": [{"type": "Ready", "status": "True"}]}
+        return {"metadata": metadata, "spec": {"containers": containers}, "status": status}
 
     def _apply(self, text: str) -> dict[str, Any]:
         if self.refuse_apply:
             return said(stderr="error: the server does not allow it", status=1)
-        [wanted] = [each for each in yaml.safe_load_all(text) if each["kind"] == "Deployment"]
-        image = wanted["spec"]["template"]["spec"]["containers"][0]["image"]
+        [self.applied] = [each for each in yaml.safe_load_all(text) if each["kind"] == "Deployment"]
+        image = self.applied["spec"]["template"]["spec"]["containers"][0]["image"]
         if not self.revisions or self.revisions[-1] != image:
             self.revisions.append(image)
             self._roll_out(image)
         return said("applied")
-
-    def _undo(self) -> dict[str, Any]:
-        if len(self.revisions) < 2:
-            return said(stderr="error: no rollout history found", status=1)
-        self.revisions.append(self.revisions[-2])
-        self._roll_out(self.revisions[-1])
-        return said("rolled back")
 
     def _roll_out(self, image: str) -> None:
         self.refused = ""

@@ -15,19 +15,52 @@ from tests.updates import commit, git
 
 IMAGE = f"registry.example.org/services/orders@sha256:{'a' * 64}"
 OTHER = f"registry.example.org/services/orders@sha256:{'b' * 64}"
+THIRD = f"registry.example.org/services/orders@sha256:{'c' * 64}"
 # Answers by what is asked, from files; remembers its arguments and what it was given.
 KUBECTL = """#!/bin/sh
 echo "$*" >>"$STATE/calls"
 case "$*" in
-  *apply*) cat >"$STATE/applied"; cat "$STATE/apply" 2>/dev/null; [ ! -f "$STATE/refuse" ] ;;
+  *apply*)
+    cat >"$STATE/applied"; cat "$STATE/apply" 2>/dev/null
+    [ ! -f "$STATE/after" ] || cp "$STATE/after" "$STATE/get"
+    [ ! -f "$STATE/refuse" ] ;;
+  *"get rollout"*) head -n 1 "$STATE/phases"; sed -i 1d "$STATE/phases" ;;
+  *"get replicasets"*) cat "$STATE/replicasets" ;;
+  *"get service/"*) cat "$STATE/service" ;;
+  *"get pods"*) cat "$STATE/pods" ;;
   *" get "*) cat "$STATE/get" 2>/dev/null || true ;;
-  *--watch=false*) head -n 1 "$STATE/phases"; sed -i 1d "$STATE/phases" ;;
-  *undo*)
-    [ ! -f "$STATE/first" ] || { echo "error: no rollout history found" >&2; exit 1; }
-    cp "$STATE/before" "$STATE/get" ;;
+  *annotate*) [ ! -f "$STATE/unmarked" ] || { echo "Error from server (Forbidden)" >&2; exit 1; } ;;
   *port-forward*) echo "Forwarding from 127.0.0.1:45678 -> 8000"; exec sleep 60 ;;
 esac
 """
+REVISION = "deployment.kubernetes.io/revision"
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LABELS = {"app.kubernetes.io/name": "orders"}
+
+
+def pods(image: str, **more: object) -> dict[str, object]:
+    """A workload's template."""
+    main = {"name": "app", "image": image, **more}
+    return {
+        "metadata": {"labels": {**LABELS, "pod-template-hash": "5d4f"}},
+        "spec": {"containers": [{"name": "proxy", "image": "x"}, main]},
+    }
+
+
+def replicaset(
+    number: int, image: str, *, owner: str = "orders", taken_back: bool = False, **more: object
+) -> dict[str, object]:
+    marks = {"delivery.ops/taken-back": "true"} if taken_back else {}
+    owners = [{"kind": "Deployment", "name": owner}]
+    metadata = {"name": f"{owner}-{number}", "annotations": {REVISION: str(number), **marks}, "ownerReferences": owners}
+    return {"metadata": metadata, "spec": {"template": pods(image, **more)}}
+
+
+def pod(name: str, created: str, *, ready: bool = True, ending: bool = False) -> dict[str, object]:
+    metadata = {"name": name, "creationTimestamp": created, **({"deletionTimestamp": created} if ending else {})}
+    status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+    containers = [{"name": "app", "ports": [{"name": "http", "containerPort": 8000}]}]
+    return {"metadata": metadata, "spec": {"containers": containers}, "status": status}
 
 
 class World:
@@ -43,10 +76,24 @@ class World:
         (folder / "bin/kustomize").symlink_to(program("kustomize", "kustomize"))
         self.path = f"{folder / 'bin'}:/usr/bin:/bin"
 
-    def runs(self, image: str, name: str = "get") -> None:
-        """What the cluster says that runs, or what ran before."""
-        containers = {"containers": [{"name": "proxy", "image": "x"}, {"name": "app", "image": image}]}
-        (self.state / name).write_text(json.dumps({"spec": {"template": {"spec": containers}}}))
+        self.has("service", {"spec": {"selector": LABELS, "ports": [{"port": 80, "targetPort": "http"}]}})
+        self.has("pods", {"items": [pod("orders-new", "2026-11-30T10:00:00Z")]})
+        self.has("replicasets", {"items": []})
+
+    def has(self, name: str, document: object) -> None:
+        """What the cluster answers."""
+        (self.state / name).write_text(json.dumps(document))
+
+    def runs(self, image: str, name: str = "get", revision: int = 3) -> None:
+        """What the cluster says that runs, or what will."""
+        applied = {
+            "kind": "Deployment",
+            "metadata": {"name": "orders"},
+            "spec": {"minReadySeconds": 5, "template": pods(image)},
+        }
+        metadata = {"name": "orders", "annotations": {REVISION: str(revision), APPLIED: json.dumps(applied)}}
+        spec = {"selector": {"matchLabels": LABELS}, "template": pods(image)}
+        self.has(name, {"kind": "Deployment", "metadata": metadata, "spec": spec})
 
     def run(self, *arguments: str, path: str = "") -> "subprocess.CompletedProcess[str]":
         environment = {**os.environ, "PATH": path or self.path, "STATE": str(self.state)}
@@ -79,9 +126,13 @@ def test_deploy_applies_the_manifests_with_the_image_waits_and_leaves_deploy_as_
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"production: orders runs {IMAGE}; before: {OTHER}\n"
     assert f"image: {IMAGE}\n" in (world.state / "applied").read_text()
-    assert (world.state / "outputs").read_text().splitlines() == [f"before={OTHER}", f"after={IMAGE}"]
+    assert (world.state / "outputs").read_text().splitlines() == [
+        f"before={OTHER}",
+        "revision=3",
+        f"after={IMAGE}",
+    ]
     assert world.calls() == [
-        "--namespace orders-production get deployment/orders --output json --ignore-not-found",
+        "--namespace orders-production get deployment/orders --ignore-not-found --output json",
         "apply --filename -",
         "--namespace orders-production rollout status deployment/orders --timeout=90s",
     ]
@@ -125,33 +176,81 @@ def test_without_kubectl_it_says_where_to_get_it(world: World, tmp_path: Path) -
     assert done.stderr.startswith("kubectl is not installed: https://")
 
 
-def test_a_rollback_goes_back_one_revision_and_tells_both(world: World) -> None:
+def test_a_rollback_applies_the_pods_of_the_revision_before_and_remembers_what_it_has_left(world: World) -> None:
     world.runs(IMAGE)
-    world.runs(OTHER, "before")
-    done = world.run("rollback", "production", "--from", IMAGE)
+    world.runs(OTHER, "after", 4)
+    older = replicaset(2, OTHER, env=[{"name": "X", "value": "of the older one"}])
+    world.has("replicasets", {"items": [replicaset(3, IMAGE), older, replicaset(9, THIRD, owner="other")]})
+    done = world.run("rollback", "production", "--from", IMAGE, "--unless", "2")
+    applied = json.loads((world.state / "applied").read_text())
 
-    assert done.stdout == f"production: back from {IMAGE} to {OTHER}\n"
-    assert "--namespace orders-production rollout undo deployment/orders" in world.calls()
+    assert done.stdout == f"production: back from {IMAGE} to {OTHER}\n", done.stderr
+    assert applied["spec"]["minReadySeconds"] == 5
+    assert applied["spec"]["template"]["metadata"]["labels"] == LABELS
+    assert applied["spec"]["template"]["spec"] == older["spec"]["template"]["spec"]  # type: ignore[index]
+    mark = "replicaset/orders-3 delivery.ops/taken-back=true"
+    assert world.calls()[1:] == [
+        "--namespace orders-production get replicasets --selector app.kubernetes.io/name=orders --output json",
+        "apply --filename -",
+        f"--namespace orders-production annotate --overwrite {mark}",
+        "--namespace orders-production rollout status deployment/orders --timeout=600s",
+        "--namespace orders-production get deployment/orders --ignore-not-found --output json",
+    ]
 
 
-def test_a_rollback_from_what_never_ran_does_nothing(world: World) -> None:
+@pytest.mark.parametrize(
+    ("revisions", "options", "to"),
+    [
+        ([replicaset(5, IMAGE), replicaset(4, OTHER, taken_back=True), replicaset(2, THIRD)], [], THIRD),
+        ([replicaset(5, IMAGE), replicaset(4, IMAGE), replicaset(2, THIRD)], [], THIRD),
+        ([replicaset(5, IMAGE), replicaset(4, OTHER, taken_back=True), replicaset(2, THIRD)], ["--to", "4"], OTHER),
+    ],
+    ids=["one that was taken back is passed over", "so is a restart", "unless it is named"],
+)
+def test_where_a_rollback_goes(world: World, revisions: list[object], options: list[str], to: str) -> None:
+    world.runs(IMAGE, revision=5)
+    world.has("replicasets", {"items": revisions})
+    world.run("rollback", "production", *options)
+
+    assert f'"image": "{to}"' in (world.state / "applied").read_text()
+
+
+@pytest.mark.parametrize("options", [["--from", THIRD], ["--unless", "3"]])
+def test_a_rollback_of_a_deployment_that_has_changed_nothing_does_nothing(world: World, options: list[str]) -> None:
     world.runs(OTHER)
-    done = world.run("rollback", "production", "--from", IMAGE)
+    done = world.run("rollback", "production", *options)
 
     assert done.returncode == 0
-    assert "was never there, so nothing was taken back" in done.stdout
-    assert not [call for call in world.calls() if "undo" in call]
+    assert "has changed nothing, so nothing was taken back" in done.stdout
+    assert len(world.calls()) == 1
 
 
-def test_a_rollback_where_there_is_nothing_before_fails_and_says_so(world: World) -> None:
+def test_a_mark_that_can_not_be_made_is_told_and_stops_nothing(world: World) -> None:
+    world.runs(IMAGE)
+    world.has("replicasets", {"items": [replicaset(3, IMAGE), replicaset(2, OTHER)]})
+    (world.state / "unmarked").touch()
+    done = world.run("rollback", "production")
+
+    assert done.returncode == 0
+    assert "a later rollback may come back to revision 3: kubectl" in done.stderr
+
+
+def test_a_rollback_that_has_nowhere_to_go_fails_and_says_so(world: World) -> None:
     empty = world.run("rollback", "production")
     world.runs(IMAGE)
-    (world.state / "first").touch()
-    first = world.run("rollback", "production")
+    world.has("replicasets", {"items": [replicaset(3, IMAGE), replicaset(2, OTHER, taken_back=True)]})
+    first, unknown = world.run("rollback", "production"), world.run("rollback", "production", "--to", "7")
+    wrong = world.run("rollback", "production", "--to", "v7")
 
-    assert (empty.returncode, first.returncode) == (1, 1)
+    assert [each.returncode for each in (empty, first, unknown, wrong)] == [1, 1, 1, 2]
     assert "nothing runs there" in empty.stderr
-    assert "no rollout history found" in first.stderr
+    assert (
+        f"no revision before with another image to go back to; there are 3 ({IMAGE}), 2 ({OTHER}, taken back)"
+        in first.stderr
+    )
+    assert "there is no revision 7 to go back to" in unknown.stderr
+    assert "'v7' is no revision: write a number" in wrong.stderr
+    assert "apply --filename -" not in world.calls()
 
 
 def test_a_command_reaches_the_service_and_its_status_is_passed_on(world: World) -> None:
@@ -159,15 +258,30 @@ def test_a_command_reaches_the_service_and_its_status_is_passed_on(world: World)
     done = world.run("reach", "staging", "--", sys.executable, "-c", code, "at {url}/x")
 
     assert (done.returncode, done.stdout) == (7, "at http://127.0.0.1:45678/x\n")
-    assert world.calls() == ["--namespace orders-staging port-forward --address=127.0.0.1 service/orders :80"]
+    assert world.calls()[-1] == "--namespace orders-staging port-forward --address=127.0.0.1 pod/orders-new :8000"
+
+
+def test_a_way_leads_to_the_newest_instance_that_is_ready_and_not_ending(world: World) -> None:
+    old, new = "2026-11-30T09:00:00Z", "2026-11-30T10:00:00Z"
+    starting = pod("starting", "2026-11-30T11:00:00Z", ready=False)
+    world.has("pods", {"items": [pod("ending", new, ending=True), pod("old", old), pod("new", new), starting]})
+    world.run("reach", "staging", "--", "true")
+
+    assert "pod/new :8000" in world.calls()[-1]
+
+
+def phase(name: str, message: str = "", observed: int = 2) -> str:
+    """A Rollout as the cluster has it."""
+    status = {"observedGeneration": str(observed), "phase": name, "message": message}
+    return json.dumps({"metadata": {"generation": 2}, "status": status})
 
 
 @pytest.mark.parametrize(
     ("component", "phases", "status"),
     [
-        ("canary", ["Progressing - more replicas", "Healthy"], 0),
-        ("canary", ["Progressing", "Degraded - RolloutAborted: metric burn-rate assessed Failed"], 1),
-        ("blue-green", ["Progressing", "Paused - BlueGreenPause"], 0),
+        ("canary", [phase("Progressing", "more replicas"), phase("Healthy")], 0),
+        ("canary", [phase("Healthy", observed=1), phase("Degraded", "RolloutAborted: metric burn-rate: Failed")], 1),
+        ("blue-green", [phase("Progressing"), phase("Paused", "BlueGreenPause")], 0),
     ],
 )
 def test_a_rollout_is_waited_for_by_its_phase(
@@ -175,12 +289,13 @@ def test_a_rollout_is_waited_for_by_its_phase(
 ) -> None:
     service = with_component(render(source, tmp_path / "orders"), component)
     world = World(service, tmp_path / "world")
-    (world.state / "phases").write_text("\n".join(phases) + "\n")
+    (world.state / "phases").write_text("\n".join(["{}", *phases]) + "\n")
     done = world.run("deploy", "production", IMAGE)
 
     assert done.returncode == status, done.stderr
     assert ("Degraded - RolloutAborted" in done.stderr) == bool(status)
     assert "rollout.argoproj.io/orders" in world.calls()[0]
+    assert not [call for call in world.calls() if "argo rollouts" in call]  # its plugin need not be installed
 
 
 def with_component(service: Path, component: str) -> Path:
@@ -194,13 +309,14 @@ def with_component(service: Path, component: str) -> Path:
 def test_blue_green_is_smoke_tested_at_its_preview_and_then_promoted(source: Path, tmp_path: Path) -> None:
     service = with_component(render(source, tmp_path / "orders"), "blue-green")
     world = World(service, tmp_path / "world")
-    (world.state / "phases").write_text("Healthy\n")
+    (world.state / "phases").write_text(phase("Healthy") + "\n")
     world.run("reach", "production", "--", "true")
     promoted = world.run("promote", "production")
 
     assert promoted.returncode == 0, promoted.stderr
-    assert "service/orders-preview :80" in world.calls()[0]
-    assert "argo rollouts --namespace orders-production promote orders" in world.calls()
+    assert "get service/orders-preview" in world.calls()[0]
+    patch = '--subresource=status --type=merge --patch {"status": {"pauseConditions": null}}'
+    assert f"--namespace orders-production patch rollout.argoproj.io/orders {patch}" in world.calls()
 
 
 def test_a_deployment_needs_no_promotion(world: World) -> None:
@@ -297,3 +413,20 @@ def test_a_tag_must_be_the_version_of_a_commit_that_was_built(source: Path, tmp_
     assert [each.returncode for each in (right, wrong, unmerged, hotfix)] == [0, 1, 1, 0]
     assert "pyproject.toml says version 0.1.0" in wrong.stderr
     assert "this commit is on none of the branches main, hotfix/**" in unmerged.stderr
+
+
+def test_a_tag_is_checked_where_only_pyyaml_is_installed(source: Path, tmp_path: Path) -> None:
+    """As in the job of GitLab's pipeline that finds the image."""
+    service = render(source, tmp_path / "orders")
+    code = "import sys; sys.modules['httpx2'] = None; import runpy; sys.argv[1:] = ['release-check', 'v0.1.0']; "
+    git(service, "init", "--quiet", "--initial-branch=main")
+    commit(service, "begin")
+    done = subprocess.run(
+        [sys.executable, "-c", code + "runpy.run_module('ops.delivery', run_name='__main__')"],
+        cwd=service,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr

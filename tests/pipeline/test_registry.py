@@ -71,13 +71,13 @@ def make(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_push_tells_the_digest_that_the_registry_has(pushed: Pushed) -> None:
+def test_a_push_tells_the_digest_that_the_registry_has_and_moves_no_other_tag(pushed: Pushed) -> None:
     accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
-    for tag in ("0.1.0", f"sha-{pushed.commit}"):
-        url = f"http://{pushed.address}/v2/services/orders/manifests/{tag}"
-        digest = httpx2.get(url, headers=accept).headers["docker-content-digest"]
+    address = f"http://{pushed.address}/v2/services/orders"
+    found = httpx2.get(f"{address}/manifests/sha-{pushed.commit}", headers=accept)
 
-        assert pushed.reference == f"{pushed.address}/services/orders@{digest}"
+    assert pushed.reference == f"{pushed.address}/services/orders@{found.headers['docker-content-digest']}"
+    assert httpx2.get(f"{address}/tags/list").json()["tags"] == [f"sha-{pushed.commit}"]
 
 
 def test_the_image_of_a_commit_is_found_by_who_has_not_built_it(pushed: Pushed) -> None:

@@ -22,7 +22,7 @@ HOSTILE = (
 VERBS = {
     "slo-report": ("PROMETHEUS", "OUT"),
     "silence": ("ALERTMANAGER", "END", "MINUTES"),
-    "watch": ("PROMETHEUS", "MINUTES"),
+    "watch": ("PROMETHEUS", "MINUTES", "SINCE"),
     "push": ("TAG", "DIGEST_FILE", "VERSION"),
     "image-find": ("TAG", "WAIT", "DIGEST_FILE"),
     "image-smoke": ("SMOKE_PORT", "VERSION"),
@@ -31,7 +31,7 @@ VERBS = {
     "sbom": ("IMAGE_REF", "OUT"),
     "sign": ("IMAGE_REF",),
     "deploy": ("ENVIRONMENT", "IMAGE_REF", "TIMEOUT", "OUTPUTS"),
-    "rollback": ("ENVIRONMENT", "FROM"),
+    "rollback": ("ENVIRONMENT", "FROM", "UNLESS", "TO"),
     "promote": ("ENVIRONMENT",),
     "smoke-inside": ("ENVIRONMENT", "VERSION"),
     "smoke-restored": ("ENVIRONMENT", "WAIT"),

@@ -116,6 +116,38 @@ def test_every_step_is_a_verb_that_a_person_can_run(service: Path) -> None:
     assert len([script for script in scripts if "make " not in script]) == 9
 
 
+def test_a_called_workflow_declares_the_secrets_that_it_uses_and_each_caller_passes_them(service: Path) -> None:
+    """GitHub gives it no others: those of its environment would be empty, too."""
+    documents = {name: yaml.safe_load(text) for name, text in workflows(service).items()}
+    calls = 0
+    for name, document in documents.items():
+        for title, job in document["jobs"].items():
+            called = str(job.get("uses", "")).rpartition("/")[2]
+            if called in documents:
+                used = set(re.findall(r"\bsecrets\.([A-Z_]+)", workflows(service)[called]))
+                declared = documents[called][True]["workflow_call"].get("secrets", {})
+                calls += 1
+
+                assert used == set(declared), called
+                assert {key: f"${{{{ secrets.{key} }}}}" for key in used} == job.get("secrets", {}), (name, title)
+    assert calls >= 9
+
+
+def test_a_job_installs_before_it_runs_a_verb_that_needs_it(service: Path) -> None:
+    makefile = (service / "ops/Makefile").read_text("utf-8")
+    rules = re.findall(r"^([a-z-]+):(?! *=)([^\n]*)\n((?:\t[^\n]*\n)+)", makefile, re.MULTILINE)
+    needing = {name for name, before, lines in rules if "$(BIN)/" in lines and "$(BIN)/uv" not in before + lines}
+    assert {"release-check", "deploy", "watch", "readiness", "manifests"} <= needing
+    for name, text in workflows(service).items():
+        for title, job in yaml.safe_load(text)["jobs"].items():
+            installed = False
+            for step in job.get("steps", []):
+                verbs = re.findall(r"\bmake (?:--silent )?([a-z-]+)", step.get("run", ""))
+                installed = installed or "install" in verbs
+
+                assert installed or not needing & set(verbs), (name, title, verbs)
+
+
 def test_gitlab_has_the_same_verbs(service: Path) -> None:
     text = (service / ".gitlab-ci.yml").read_text("utf-8")
     done = subprocess.run(

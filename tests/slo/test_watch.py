@@ -35,11 +35,12 @@ NONE = '{"data": {"result": []}}'
 FIRES = '{"data": {"result": [{"metric": {"alertname": "A", "long_window": "1h", "short_window": "5m"}}]}}'
 
 
-def watched(*texts: tuple[int, str], minutes: float = 1.0) -> list[str]:
+def watched(*texts: tuple[int, str], minutes: float = 1.0, since: float | None = None) -> list[str]:
     """Watch a server that answers so, without waiting."""
     handler = type("Texts", (Answering,), {"texts": list(texts)})
     with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
-        given = argparse.Namespace(prometheus=f"http://127.0.0.1:{server.server_address[1]}", minutes=minutes)
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        given = argparse.Namespace(prometheus=url, minutes=minutes, since=since)
         found: list[str] = watch.run(SPEC, given, sleep=lambda _: None)
         return found
 
@@ -53,7 +54,20 @@ def test_nothing_fired_is_said_only_after_the_whole_time() -> None:
 
 
 def test_a_prometheus_that_fails_for_a_moment_is_asked_again() -> None:
-    assert watched((200, KNOWN), (503, "{}"), (503, "{}"), (503, "{}"), (200, FIRES)) == ["A (1h, 5m)"]
+    failing = [(503, "{}")] * 3
+    assert watched(*failing, (200, KNOWN), *failing, (200, FIRES)) == ["A (1h, 5m)"]
+
+
+def test_what_fired_before_the_deployment_is_told_and_another_that_fires_since_counts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = FIRES.replace('"A"', '"B"')
+    both = FIRES.replace("}}]", '}}, {"metric": {"alertname": "B", "long_window": "1h", "short_window": "5m"}}]')
+
+    assert watched((200, KNOWN), (200, FIRES), (200, FIRES), minutes=0.001, since=1.0) == []
+    assert "fired before the deployment, and is not held against it: A (1h, 5m)" in capsys.readouterr().out
+    assert watched((200, KNOWN), (200, FIRES), (200, both), since=1.0) == ["B (1h, 5m)"]
+    assert watched((200, KNOWN), (200, NONE), (200, other), since=1.0) == ["B (1h, 5m)"]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +96,6 @@ def test_where_nothing_can_be_known_it_says_so(texts: list[tuple[int, str]], sai
 )
 def test_bad_input_is_one_line(url: str, minutes: float, said: str) -> None:
     with pytest.raises(watch.WatchError, match=said) as refused:
-        watch.run(SPEC, argparse.Namespace(prometheus=url, minutes=minutes))
+        watch.run(SPEC, argparse.Namespace(prometheus=url, minutes=minutes, since=None), sleep=lambda _: None)
 
     assert "secret" not in str(refused.value)

@@ -7,7 +7,7 @@ import subprocess
 import time
 from typing import Final
 
-from .objects import Object, main_container
+from .objects import Object, at, each, main_container
 from .reading import DeliveryError
 
 _ROLLOUT: Final = "Rollout"
@@ -28,18 +28,46 @@ def applied(text: str, seconds: float) -> None:
     kubectl("apply", "--filename", "-", stdin=text, seconds=seconds)
 
 
+def workload(kind: str, namespace: str, name: str) -> Object:
+    """A workload as the cluster has it; empty where there is no such workload yet.
+
+    Raises:
+        ClusterError: the cluster doesn't tell.
+    """
+    return fetched(namespace, _typed(kind, name), "--ignore-not-found")
+
+
+def fetched(namespace: str, *what: str) -> Object:
+    """What `kubectl get` tells of something, as JSON; empty if it tells nothing.
+
+    Raises:
+        ClusterError: the cluster doesn't tell, or no JSON.
+    """
+    found = kubectl("--namespace", namespace, "get", *what, "--output", "json")
+    try:
+        document: Object = json.loads(found) if found.strip() else {}
+    except ValueError:
+        raise ClusterError(f"kubectl get {' '.join(what)}: answers no JSON") from None
+    return document
+
+
+def listed(namespace: str, what: str, labels: Object) -> list[Object]:
+    """The objects of a kind that have these labels.
+
+    Raises:
+        ClusterError: the cluster doesn't tell.
+    """
+    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    return each(fetched(namespace, what, "--selector", selector), "items")
+
+
 def running(kind: str, namespace: str, name: str) -> str | None:
     """The image that a workload is to run; None where there is no such workload yet.
 
     Raises:
         ClusterError: the cluster doesn't tell.
     """
-    found = kubectl("--namespace", namespace, "get", _typed(kind, name), "--output", "json", "--ignore-not-found")
-    try:
-        document: Object = json.loads(found) if found.strip() else {}
-    except ValueError:
-        raise ClusterError(f"kubectl get {_typed(kind, name)}: answers no JSON") from None
-    image = main_container(document).get("image")
+    image = main_container(workload(kind, namespace, name)).get("image")
     return image if isinstance(image, str) else None
 
 
@@ -68,29 +96,35 @@ def settled(kind: str, namespace: str, name: str, seconds: float, *, paused: boo
 
 
 def _status(namespace: str, name: str) -> str:
-    """In what phase a Rollout is, and why, as `Degraded - RolloutAborted: …`."""
-    return kubectl("argo", "rollouts", "--namespace", namespace, "status", name, "--watch=false").strip()
+    """In what phase a Rollout is, and why, as `Degraded - RolloutAborted: …`; empty while that is of an older state."""
+    document = workload(_ROLLOUT, namespace, name)
+    status, generation = document.get("status") or {}, at(document, "metadata", "generation")
+    if str(status.get("observedGeneration")) != str(generation):
+        return ""
+    return " - ".join(str(status[key]) for key in ("phase", "message") if status.get(key))
 
 
-def undone(kind: str, namespace: str, name: str) -> None:
-    """Go back to the revision before: its image and its configuration.
+def undone(kind: str, namespace: str, name: str, revision: int | None) -> None:
+    """Go back as kubectl does, to the revision before or to this one: of a StatefulSet, which has no ReplicaSets.
 
     Raises:
         ClusterError: there is none.
     """
-    if kind == _ROLLOUT:
-        kubectl("argo", "rollouts", "--namespace", namespace, "undo", name)
-    else:
-        kubectl("--namespace", namespace, "rollout", "undo", _typed(kind, name))
+    to = [f"--to-revision={revision}"] if revision is not None else []
+    kubectl("--namespace", namespace, "rollout", "undo", _typed(kind, name), *to)
 
 
 def promoted(namespace: str, name: str) -> None:
     """Let the preview of a blue/green rollout take over, or a paused canary go on.
 
+    What `kubectl argo rollouts promote` does, which would have to be installed.
+
     Raises:
         ClusterError: it did not.
     """
-    kubectl("argo", "rollouts", "--namespace", namespace, "promote", name)
+    patch = json.dumps({"status": {"pauseConditions": None}})
+    how = ("--subresource=status", "--type=merge", "--patch", patch)
+    kubectl("--namespace", namespace, "patch", _typed(_ROLLOUT, name), *how)
 
 
 def _typed(kind: str, name: str) -> str:

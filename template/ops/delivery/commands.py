@@ -5,11 +5,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from . import cluster, forwarding, reading, releasing, restored, rollouts, signing_off, tagging
 from .checking import DEPLOY
 from .reading import DeliveryError
+
+_SECONDS: Final = 600.0
+_JUDGED_SECONDS: Final = 2400.0
 
 
 def add(commands: Any) -> None:
@@ -32,12 +35,16 @@ def add(commands: Any) -> None:
         parser.add_argument("environment", help="a folder in deploy/, such as staging")
         parser.set_defaults(run=run)
         if name in ("deploy", "rollback", "promote"):
-            parser.add_argument("--timeout", type=_seconds, default=600.0, metavar="SECONDS", help="of the roll-out")
-            parser.add_argument("--outputs", type=Path, metavar="FILE", help="append before=IMAGE and after=IMAGE")
+            parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="of the roll-out")
+            parser.add_argument(
+                "--outputs", type=Path, metavar="FILE", help="append before=IMAGE, after=IMAGE and more"
+            )
         if name in ("deploy", "sign-off"):
             parser.add_argument("image", help="NAME@sha256:…")
         if name == "rollback":
             parser.add_argument("--from", dest="only_from", metavar="IMAGE", help="do nothing if another one runs")
+            parser.add_argument("--unless", type=_revision, metavar="REVISION", help="do nothing if it is this one")
+            parser.add_argument("--to", type=_revision, metavar="REVISION", help="where to go; else the one before")
         if name == "smoke-restored":
             parser.add_argument("options", nargs="*", metavar="OPTION", help="of python -m ops.smoke, after --")
         if name == "reach":
@@ -51,6 +58,19 @@ def _seconds(text: str) -> float:
     if not 1 <= seconds <= 7200:
         raise argparse.ArgumentTypeError(f"{text}: write 1 to 7200 seconds")
     return seconds
+
+
+def _revision(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no revision: write a number, as kubectl rollout history tells it"
+        )
+    return int(text)
+
+
+def _limit(given: argparse.Namespace, release: releasing.Release) -> float:
+    """How long a roll-out may take, in seconds: one with steps that are judged takes longer."""
+    return float(given.timeout or (_JUDGED_SECONDS if release.kind == "Rollout" else _SECONDS))
 
 
 def _add_sign_off(parser: argparse.ArgumentParser) -> None:
@@ -83,18 +103,23 @@ def _release_check(given: argparse.Namespace) -> int:
 
 def _deploy(given: argparse.Namespace) -> int:
     release = releasing.release(DEPLOY, given.environment, releasing.image(given.image))
-    before = rollouts.deploy(release, given.timeout)
-    _tell(given, before, str(release.image))
-    print(f"{given.environment}: {release.name} runs {release.image}; before: {before or 'nothing'}")
+
+    def tell(before: rollouts.Running) -> None:
+        revision = "" if before.revision is None else before.revision
+        _tell(given, before=before.image or "", revision=str(revision))
+
+    before = rollouts.deploy(release, _limit(given, release), tell)
+    _tell(given, after=str(release.image))
+    print(f"{given.environment}: {release.name} runs {release.image}; before: {before.image or 'nothing'}")
     return 0
 
 
 def _rollback(given: argparse.Namespace) -> int:
-    only_from = releasing.image(given.only_from) if given.only_from else None
-    before, after = rollouts.back(_known(given.environment), given.timeout, only_from=only_from)
-    _tell(given, before, after)
-    if before == after and only_from is not None:
-        print(f"{given.environment}: {only_from} was never there, so nothing was taken back; {after} runs")
+    only_from, known = releasing.image(given.only_from) if given.only_from else None, _known(given.environment)
+    before, after = rollouts.back(known, _limit(given, known), only_from=only_from, unless=given.unless, to=given.to)
+    _tell(given, before=before or "", after=after or "")
+    if before == after and (only_from is not None or given.unless is not None):
+        print(f"{given.environment}: this deployment has changed nothing, so nothing was taken back; {after} runs")
     else:
         print(f"{given.environment}: back from {before} to {after}")
     return 0
@@ -106,7 +131,7 @@ def _promote(given: argparse.Namespace) -> int:
         print(f"{given.environment}: a {known.kind} needs no promotion")
         return 0
     cluster.promoted(known.namespace, known.name)
-    cluster.settled(known.kind, known.namespace, known.name, given.timeout)
+    cluster.settled(known.kind, known.namespace, known.name, _limit(given, known))
     print(f"{given.environment}: promoted")
     return 0
 
@@ -149,11 +174,11 @@ def _known(environment: str) -> releasing.Release:
     return releasing.release(DEPLOY, environment, None)
 
 
-def _tell(given: argparse.Namespace, before: str | None, after: str | None) -> None:
+def _tell(given: argparse.Namespace, **outputs: str) -> None:
     if given.outputs is None:
         return
     try:
         with given.outputs.open("a", encoding="utf-8") as file:
-            file.write(f"before={before or ''}{os.linesep}after={after or ''}{os.linesep}")
+            file.writelines(f"{name}={value}{os.linesep}" for name, value in outputs.items())
     except OSError as error:
         raise DeliveryError(f"--outputs {given.outputs}: {error.strerror}") from None

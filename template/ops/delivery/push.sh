@@ -1,10 +1,10 @@
 #!/bin/sh
-# push.sh DIGEST_FILE IMAGE:VERSION [IMAGE:TAG …] -- [FLAG …]: pushes an image under each tag, and tells, in the file or on standard
+# push.sh DIGEST_FILE BUILT IMAGE:TAG … -- [FLAG …]: pushes the image that was built under each tag, and tells, in the file or on standard
 # output, its name and the digest that the registry has it by. Environment: ENGINE, IMAGE.
 set -eu
 told=${1:-/dev/stdout}
 built=$2
-shift
+shift 2
 tags=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   tags="$tags $1"
@@ -22,7 +22,9 @@ for tag in $tags; do
     digest=$IMAGE@$(cat "$file")
   else
     "$ENGINE" push --quiet "$@" "$tag" >/dev/null
-    digest=$("$ENGINE" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$tag" | grep -F "$IMAGE@sha256:" | tail -n 1)
+    # docker.io/ is left out there.
+    digest=$("$ENGINE" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$tag" | grep -F "${IMAGE#docker.io/}@sha256:" | tail -n 1)
+    digest=$IMAGE@${digest#*@}
   fi
 done
 case "$digest" in *@sha256:*) echo "$digest" >"$told" ;; *) echo "the registry has told no digest" >&2 && exit 1 ;; esac

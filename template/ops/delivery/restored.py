@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
-
 from . import forwarding
 from .cluster import ClusterError
 
@@ -43,6 +41,8 @@ def run(namespace: str, service: str, options: Sequence[str]) -> int:
 
 
 def _about(url: str) -> dict[str, Any]:
+    import httpx2  # noqa: PLC0415 - other commands run where only PyYAML is installed
+
     try:
         found = httpx2.get(f"{url}/version", timeout=10).raise_for_status().json()
     except (httpx2.HTTPError, OSError, ValueError) as error:

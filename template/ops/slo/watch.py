@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command `watch`."""
     parser.add_argument("--prometheus", required=True, metavar="URL", help="address before /api/v1")
     parser.add_argument("--minutes", type=float, default=5.0, help=f"how long, up to {LONGEST_MINUTES}")
+    parser.add_argument(
+        "--since", type=float, metavar="UNIX", help="when the deployment began: what fired then is not held against it"
+    )
 
 
 def run(spec: Spec, given: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -> list[str]:
@@ -38,21 +41,32 @@ def run(spec: Spec, given: argparse.Namespace, sleep: Callable[[float], None] = 
     """
     if not 0 < given.minutes <= LONGEST_MINUTES:
         raise WatchError(f"--minutes {given.minutes:g}: write more than 0, up to {LONGEST_MINUTES}")
-    base, end, failures = _base(given.prometheus), time.monotonic() + given.minutes * 60, 0
-    if not _ask(base, known(spec)):
+    base, end = _base(given.prometheus), time.monotonic() + given.minutes * 60
+    if not _patiently(lambda: _ask(base, known(spec)), sleep):
         raise WatchError(f"{base}: no rule of {spec.service} is evaluated there: load monitoring/ into this Prometheus")
+    before = set() if given.since is None else _firing(lambda: _ask(base, fastest(spec), given.since), sleep)
+    if before:
+        print(f"{spec.service}: fired before the deployment, and is not held against it: {', '.join(sorted(before))}")
     while True:
-        try:
-            if fires := _ask(base, fastest(spec)):
-                return sorted(_told(each["metric"]) for each in fires)
-            failures = 0
-        except WatchError:
-            failures += 1
-            if failures >= _FAILURES:
-                raise
+        if new := _firing(lambda: _ask(base, fastest(spec)), sleep) - before:
+            return sorted(new)
         if time.monotonic() >= end:
             return []
         sleep(min(_EVERY_SECONDS, max(0.0, end - time.monotonic())))
+
+
+def _firing(ask: Callable[[], list[dict[str, Any]]], sleep: Callable[[float], None]) -> set[str]:
+    return {_told(each["metric"]) for each in _patiently(ask, sleep)}
+
+
+def _patiently(ask: Callable[[], list[dict[str, Any]]], sleep: Callable[[float], None]) -> list[dict[str, Any]]:
+    """What Prometheus answers; a few failures in a row are waited out."""
+    for _ in range(_FAILURES - 1):
+        try:
+            return ask()
+        except WatchError:
+            sleep(_EVERY_SECONDS)
+    return ask()
 
 
 def fastest(spec: Spec) -> str:
@@ -79,11 +93,12 @@ def _base(url: str) -> str:
     return url.rstrip("/").removesuffix("/api/v1")
 
 
-def _ask(base: str, query: str) -> list[dict[str, Any]]:
+def _ask(base: str, query: str, at: float | None = None) -> list[dict[str, Any]]:
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    asked = {"query": query} | ({} if at is None else {"time": f"{at:.0f}"})
     try:
-        answer = httpx2.post(f"{base}/api/v1/query", data={"query": query}, headers=headers, timeout=10)
+        answer = httpx2.post(f"{base}/api/v1/query", data=asked, headers=headers, timeout=10)
         document = answer.json()
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         raise WatchError(f"{base}: no Prometheus answers there: {error or type(error).__name__}") from None
