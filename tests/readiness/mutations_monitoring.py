@@ -28,6 +28,19 @@ def without_first_look(root: Path) -> None:
     file.write_text(f"{text[:look]}**First look.**\n\n{text[after:]}", "utf-8")
 
 
+def emptied(root: Path) -> None:
+    """Leave nothing of an alert's section but its heading."""
+    file = root / "docs/runbook.md"
+    text, count = re.subn(r"(?ms)^(### CPUSaturated\n).*?(?=^### )", r"\1\n", file.read_text("utf-8"))
+    assert count == 1
+    file.write_text(text, "utf-8")
+
+
+def untested(root: Path) -> None:
+    file = root / "monitoring/prometheus/tests/alerts.yaml"
+    file.write_text(re.sub(r"(?m)^", "# ", file.read_text("utf-8")), "utf-8")
+
+
 MUTATIONS = [
     Mutation(
         "metrics",
@@ -65,6 +78,8 @@ MUTATIONS = [
         "the fastest burn is not watched",
     ),
     Mutation("alert-actionable", without_first_look, "a section of the runbook says nothing"),
+    Mutation("alert-actionable", emptied, "a section of the runbook is a heading alone"),
+    Mutation("alert-basic", untested, "no rule is tested"),
     Mutation("alert-basic", lambda root: without_rule(root, "MemoryNearLimit"), "memory is not watched"),
     Mutation(
         "alert-mute",

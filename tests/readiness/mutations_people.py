@@ -1,5 +1,6 @@
 """Mutations of the theme People and documents."""
 
+import json
 import re
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def undescribed(root: Path) -> None:
     file.write_text(text, "utf-8")
 
 
+def no_routes(root: Path) -> None:
+    file = root / "docs/reference/openapi.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "paths": {}}), "utf-8")
+
+
 MUTATIONS = [
     Mutation(
         "docs-dev",
@@ -67,6 +73,10 @@ MUTATIONS = [
         lambda root: edit(root, "docs/runbook.md", "app config --check\n", "app configuration --check\n"),
         "a command that there is not",
     ),
+    Mutation(
+        "docs-ops", lambda root: cut(root, "docs/operations.md", "## Stopping", "## Logs"), "nothing on operating"
+    ),
+    Mutation("docs-user", no_routes, "no route"),
     Mutation("docs-code", complex_code, "a complex function without a docstring"),
     Mutation(
         "bus-factor",

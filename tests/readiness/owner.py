@@ -13,7 +13,8 @@ from ops.readiness import reading
 
 TODAY = date.today()  # noqa: DTZ011 - as the command takes it
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
-DONE = "---\nowner: Platform team\nstatus: approved\nreviewed: 2024-05-01\nexpires: 2999-01-01\n---\n# Launch\n"
+SAID = "It says in ten words and more what is what here.\n"
+DONE = f"---\nowner: Platform team\nstatus: approved\nreviewed: 2024-05-01\nexpires: 2999-01-01\n---\n# Launch\n{SAID}"
 
 
 def row(id_: str, **other: Any) -> dict[str, Any]:

@@ -77,11 +77,37 @@ def test_evidence_that_shows_nothing_or_shows_too_much_is_refused(tmp_path: Path
     assert "secret" not in told
 
 
+SAID = "# Page\n\nThis page says in ten words and more what is what.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ("x\n", "page.md says nothing: it has 1 words"),
+        (SAID + "## Who\n\n## When\n\n<!-- -->\n", "page.md has nothing under Who, When"),
+        (SAID + "TBD: when\n", "page.md has 1 TODO left"),
+    ],
+)
+def test_a_document_that_says_nothing_is_not_done(tmp_path: Path, body: str, left: str) -> None:
+    front = f"---\nowner: Kari\nstatus: approved\nreviewed: {TODAY}\nexpires: {TODAY + timedelta(90)}\n---\n"
+    (tmp_path / "page.md").write_text(front + body, "utf-8")
+    (tmp_path / "whole.md").write_text(front + SAID + "## Who\n\n### Day\n\nKari\n", "utf-8")
+    (tmp_path / "other.md").symlink_to("whole.md")
+    (tmp_path / "twice.md").write_text(front.replace("---\n", "---\nstatus: draft\n", 1) + SAID, "utf-8")
+
+    assert left in " ".join(documents.state(tmp_path, "page.md", TODAY))
+    assert documents.state(tmp_path, "whole.md", TODAY) == []
+    assert documents.state(tmp_path, "other.md", TODAY) == ["other.md is a link to another file: write it"]
+    assert documents.state(tmp_path, "twice.md", TODAY) == ["twice.md: its front matter says status twice"]
+
+
 def test_a_todo_is_one_however_it_is_written(tmp_path: Path) -> None:
     front = f"---\nowner: Kari\nstatus: approved\nreviewed: {TODAY}\nexpires: {TODAY + timedelta(90)}\n---\n"
-    (tmp_path / "page.md").write_text(front + "# Page\n\ntodo: who?\n", "utf-8")
+    (tmp_path / "page.md").write_text(
+        front + "# Page\n\nThis page says in ten words and more what is what.\n\ntodo: who?\n", "utf-8"
+    )
 
-    assert documents.state(tmp_path, "page.md", TODAY) == ["page.md has 1 TODO left, the first in line 9"]
+    assert documents.state(tmp_path, "page.md", TODAY) == ["page.md has 1 TODO left, the first in line 11"]
 
 
 @pytest.mark.parametrize(

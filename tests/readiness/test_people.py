@@ -38,6 +38,10 @@ def test_verbs_are_those_of_both_makefiles(service: Service) -> None:
         (".venv/bin/app configuration", ["app configuration"]),
         ("echo 'make nothing'", []),
         ("make 'unclosed", []),
+        ("make -C . -j 4 nothing", ["make nothing"]),
+        ("make test 2>&1 >log | tee log", []),
+        ("make test > log", []),
+        ("make $TARGET", []),
     ],
 )
 def test_a_command_that_is_not_there_is_told(service: Service, line: str, unknown: list[str]) -> None:
@@ -50,6 +54,7 @@ def test_a_command_that_is_not_there_is_told(service: Service, line: str, unknow
 
 def test_a_link_that_leads_nowhere_is_told(service: Service) -> None:
     text = "# A b\n\n[a](#a-b) [b](#c) [c](../Makefile) [d](no.md#x) \\[e\\](f) https://x.org [g](https://x.org/a)\n"
+    text += "[h](<../Makefile>) [i](/Makefile) [j](ftp://x.org/a)\n"
     file(service.root, "docs/a.md", text)
 
     assert list(Page(service, "docs/a.md").dead_links()) == [

@@ -1,5 +1,7 @@
 """What the checks of security find, and what they leave alone. What looks like a secret is put together here."""
 
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -28,6 +30,7 @@ SECRETS = {
 }
 HARMLESS = [
     "postgresql://user:password@db:5432/orders",
+    "postgresql://orders:orders@localhost/orders",
     "redis://:$PASSWORD@cache",
     "https://example.org:8080/a@b",
     "http://orders:{password}@host",
@@ -69,6 +72,8 @@ NAMED = [
     (".env.production", "A=1\nexport MAIL_PWD=hunter-22"),
     ("Dockerfile", "FROM x\nENV DB_PASSPHRASE=hunter-22\n"),
     ("ci.yml", "\nDEPLOY_TOKEN: " + "aZ09" * 5),
+    (".env.staging", "\nDB_PASSWORD=S3cr$et9word\n"),
+    ("values.yaml", '\npassword: "@dm1nS3cret99"\n'),
     ("src/orders/db.py", "\nDB_PASSWORD = 'hunter-22'\n"),
     ("src/orders/db.py", '\nconnect(host="db", password="hunter-22")\n'),
 ]
@@ -81,6 +86,10 @@ UNNAMED = [
     "password: # comes from a file",
     "password: *shared",
     "password: changeme",
+    "POSTGRES_PASSWORD: postgres",
+    "password: !vault abcdefgh",
+    "password: /run/secrets/database",
+    "password: user-${SUFFIX}",
     "password_file: /run/secrets/password",
     "APP_LOG__EMAIL__PASSWORD: hunter-22",
     "monkey: hunter-22",
@@ -103,18 +112,32 @@ def test_names_without_a_value_are_left_alone(tmp_path: Path) -> None:
         tmp_path, "src/orders/db.py", "password: SecretStr\nconnect(password=settings.password)\nx = {'secret': read}\n"
     )
     file(tmp_path, "tests/test_db.py", "PASSWORD = 'hunter-22'\n")
+    file(tmp_path, "deploy/sealed.yaml", "kind: SealedSecret\nspec: {encryptedData: {password: AgBy3i4OJSWK}}\n")
     file(tmp_path, "notes.md", "password: hunter-22 is what films say")
 
-    assert security.secrets_repository(service).startswith("5 files hold nothing")
+    assert security.secrets_repository(service).startswith("6 files hold nothing")
 
 
 def test_what_only_looks_like_one_is_left_alone(tmp_path: Path) -> None:
     service = file(tmp_path, "notes.txt", "\n".join(HARMLESS))
-    file(tmp_path, "src/orders/ops/planted.py", SECRETS["a token of GitHub"])
+    planted = SECRETS["a token of GitHub"]
+    file(tmp_path, "src/orders/ops/planted.py", planted)
+    digest = hashlib.sha256(planted.encode()).hexdigest()
+    file(tmp_path, leaks.MANIFEST, json.dumps({"files": {"src/orders/ops/planted.py": digest}}))
     file(tmp_path, "uv.lock", SECRETS["a password in an address"])
     (tmp_path / "a.png").write_bytes(b"\0" + SECRETS["a token of GitHub"].encode())
 
-    assert security.secrets_repository(service) == "1 files hold nothing of 16 kinds of secrets"
+    assert security.secrets_repository(service) == "2 files hold nothing of 16 kinds of secrets"
+
+
+def test_a_file_of_the_templates_that_was_edited_is_read_and_so_is_utf_16(tmp_path: Path) -> None:
+    service = file(tmp_path, "ops/image.env", f"KEY={SECRETS['an access key of AWS']}\n")
+    file(tmp_path, leaks.MANIFEST, json.dumps({"files": {"ops/image.env": "0" * 64}}))
+    (tmp_path / "notes.txt").write_bytes(SECRETS["a private key"].encode("utf-16"))
+    with pytest.raises(Failed) as told:
+        security.secrets_repository(service)
+
+    assert str(told.value) == "notes.txt:1: a private key; ops/image.env:1: an access key of AWS"
 
 
 REFERENCE = (
@@ -289,9 +312,11 @@ def test_what_is_declared_must_fit_the_answer(tmp_path: Path, answer: str, row: 
 @pytest.mark.parametrize(
     ("text", "people"),
     [
-        ("* @kari @ola\n", {"@kari", "@ola"}),
-        ("# a\n* a@example.org B@example.org # both\n", {"a@example.org", "b@example.org"}),
-        ("* @kari @Kari\n", {"@kari"}),
+        ("* @kari @ola\n", {"kari", "ola"}),
+        ("# a\n* a@example.org B@example.org # both\n", {"a", "b"}),
+        ("* @kari @Kari\n", {"kari"}),
+        ("* @kari kari@example.org\n", {"kari"}),
+        ("[Docs][2] @kari @ola\n/docs/\n", {"kari", "ola"}),
     ],
 )
 def test_owners_are_counted_once_each(tmp_path: Path, text: str, people: set[str]) -> None:

@@ -50,7 +50,7 @@ def test_a_signature_that_expires_today_counts_no_more(owner: Owner) -> None:
         (DONE.replace("2999-01-01", "TODO"), "docs/launch.md: no date in expires; write one, as 2026-11-30"),
         (DONE.replace("2024-05-01", "2998-01-01"), "docs/launch.md: reviewed is 2998-01-01, which has not come yet"),
         (DONE.replace("2999-01-01", "2024-06-01"), "docs/launch.md expired on 2024-06-01: review it again"),
-        (DONE + "TODO: who?\n", "docs/launch.md has 1 TODO left, the first in line 8"),
+        (DONE + "TODO: who?\n", "docs/launch.md has 1 TODO left, the first in line 9"),
     ],
     ids=["a draft", "no end", "reviewed tomorrow", "expired", "a marker"],
 )
@@ -88,6 +88,8 @@ def test_a_signature_counts_once_its_document_is_done(owner: Owner, front: str, 
         ({"signed": {"pentest": signature(by="")}}, "signed.pentest.by: '' tells nobody anything"),
         ({"signed": {"pentest": signature(by="Somebody")}}, "'Somebody' tells nobody anything"),
         ({"signed": {"pentest": signature(by="me")}}, "'me' tells nobody anything: write the full name"),
+        ({"signed": {"pentest": signature(by="x")}}, "'x' tells nobody anything: write the full name"),
+        ({"signed": {"pentest": signature(expires="2027-W48-2")}}, "signed.pentest.expires: '2027-W48-2' is no date"),
         ({"signed": {"pentest": signature(by=7)}}, "signed.pentest.by: 7 tells nobody anything"),
         (
             {"signed": {"pentest": signature(evidence="it is fine")}},

@@ -27,7 +27,7 @@ def functions(source: str) -> list[Measured]:
         SyntaxError: it is no Python.
     """
     return [
-        Measured(node.name, node.lineno, 1 + sum(_ways(node)), ast.get_docstring(node) is not None)
+        Measured(node.name, node.lineno, 1 + sum(_ways(node)), bool((ast.get_docstring(node) or "").strip()))
         for node in ast.walk(parsing.tree(source))
         if isinstance(node, Function)
     ]

@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from ops.slo import runbook_page
 
 FIELDS: Final = ("owner", "status", "reviewed", "expires")
 _HEAD: Final = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_OPEN: Final = re.compile(r"(?i)\bTODO\b")
+_OPEN: Final = re.compile(r"\b(?i:TODO)\b|\b(?:TBD|FIXME)\b")
+# Fewer, with the heading, are no document.
+WORDS: Final = 10
 
 
 def state(root: Path, path: str, today: date) -> list[str]:
     """What is still open in a document, one sentence each; nothing if people are done with it."""
+    if (root / path).is_symlink():
+        return [f"{path} is a link to another file: write it"]
     try:
         text = (root / path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
@@ -28,6 +33,9 @@ def state(root: Path, path: str, today: date) -> list[str]:
         fields = yaml.safe_load(head[1])
     except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError):
         return [f"{path}: its front matter is no YAML"]
+    names = re.findall(r"(?m)^(\w+)[ \t]*:", head[1])
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        return [f"{path}: its front matter says {', '.join(twice)} twice"]
     if not isinstance(fields, dict):
         return [f"{path}: its front matter holds no {', '.join(FIELDS)}"]
     return [*_left(path, text, head.end()), *_front(path, fields, today)]
@@ -35,12 +43,23 @@ def state(root: Path, path: str, today: date) -> list[str]:
 
 def _left(path: str, text: str, begin: int) -> Iterator[str]:
     """What people have still to write, with the line of the first."""
-    if not text[begin:].strip():
-        yield f"{path} says nothing"
+    words = len(re.findall(r"\w+", text[begin:]))
+    if words < WORDS:
+        yield f"{path} says nothing: it has {words} words"
+    page = runbook_page.read(text[begin:])
+    hollow = [each.name for each in page.headings if each.level > 1 and not _says_something(page, each)]
+    if hollow:
+        yield f"{path} has nothing under {', '.join(hollow[:3])}"
     found = list(_OPEN.finditer(text, begin))
     if found:
         line = text.count("\n", 0, found[0].start()) + 1
         yield f"{path} has {len(found)} TODO left, the first in line {line}"
+
+
+def _says_something(page: runbook_page.Page, heading: runbook_page.Heading) -> bool:
+    """Whether there is text, code or a heading of its own under a heading."""
+    under = range(heading.after, page.until(heading, heading.level))
+    return any(page.kinds[index] != "mark" and re.search(r"\w", page.lines[index]) for index in under)
 
 
 def _front(path: str, fields: dict[Any, Any], today: date) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """YAML that people wrote: every value with its line, and a problem told for what can't be taken; the rest is kept."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -131,7 +132,7 @@ def _mapping(
 def day(entry: Entry, problems: list[str]) -> date | None:
     """The date that stands there, as 2026-11-30; a problem if none does."""
     try:
-        if isinstance(entry.value, str) and len(entry.value) == len("2026-11-30"):
+        if isinstance(entry.value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", entry.value):
             return date.fromisoformat(entry.value)
     except ValueError:
         pass

@@ -1,9 +1,11 @@
 """Secrets in the repository: what looks like one, wherever it stands; and settings that hold one, by their names."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +25,11 @@ PATTERNS: Final = (
     ("a token of npm", "npm_", r"\bnpm_[A-Za-z0-9]{36}\b"),
     ("a key of OpenAI or Anthropic", "sk-", r"\bsk-(?:ant-|proj-)[A-Za-z0-9_\-]{32,}"),
     ("a JSON web token", "eyJ", r"\beyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{16,}"),
-    ("a password in an address", "://", r"://[^\s:/@\"'<>{}$,]{1,64}:([^\s/@\"'<>{}$,]{3,128})@[\w\[]"),
+    (
+        "a password in an address",
+        "://",
+        r"://(?P<user>[^\s:/@\"'<>{}$,]{1,64}):(?P<password>[^\s/@\"'<>{}$,]{3,128})@[\w\[]",
+    ),
 )
 _FORMS: Final = tuple((kind, part, re.compile(form)) for kind, part, form in PATTERNS)
 _EXAMPLES: Final = re.compile(r"(?i)(user|pass|password|passwd|passord|secret|token|pw|[.*x…]+)\Z")
@@ -40,14 +46,18 @@ _NAMED: Final = re.compile(
 _OF_VALUES: Final = re.compile(
     r"(?i).*\.(?:ya?ml|json|toml|ini|cfg|conf|properties|env|sh|tfvars)\Z|\.env.*\Z|.*Dockerfile.*\Z"
 )
+# References, tags, places, types and what everybody knows.
 _NO_VALUE: Final = re.compile(
-    r"(?i)[<*!|>%(/~@].*|.*[${<].*|(?:string|required|optional|inherit|change[_-]?me|example|dummy|placeholder|todo|tbd|"
-    r"redacted|development)\Z"
+    r"(?i)[$<*&!|>].*|.*(?:\$\{|\$\(|\{\{|<\w+>).*|[~.]?/[\w./\-]+\Z|%[({\w].*%?\Z|(?:string|required|optional|inherit|"
+    r"change[_-]?me|example|dummy|placeholder|todo|tbd|redacted|development|postgres|minioadmin)\Z"
 )
+# What is sealed may lie in the repository.
+_SEALED: Final = re.compile(r"(?m)^kind:\s*SealedSecret\b|^sops:|^\s*[\"']?sops[\"']?\s*:|\$ANSIBLE_VAULT")
 _KEY: Final = re.compile(r"(?=.*[0-9])(?=.*[a-z])[A-Za-z0-9+/=_.\-]{16,}\Z")  # what nobody would name a thing
 SHORTEST: Final = 6  # of a value that is named as a secret
-_LARGEST: Final = 2_000_000
-_SKIPPED: Final = {".git", ".venv", "ops", "__pycache__", "node_modules", ".tools", ".mypy_cache", ".ruff_cache"}
+_LARGEST: Final = 50_000_000
+_SKIPPED: Final = {".git", ".venv", "__pycache__", "node_modules", ".tools", ".mypy_cache", ".ruff_cache"}
+MANIFEST: Final = "ops/manifest.json"
 
 
 @dataclass(frozen=True)
@@ -66,20 +76,42 @@ class Leak:
 def found(root: Path) -> tuple[list[Leak], int]:
     """Leaks in the files that git knows or would take, and how many files were read.
 
-    The template's folders are left out: what tests plant in there is held by digests.
+    The template's files are left out as long as they are as it made them: tests plant much in there.
     """
     leaks: list[Leak] = []
     count = 0
+    made = _digests(root)
     for path in _files(root):
         try:
             content = (root / path).read_bytes()
         except OSError:
             continue
-        if len(content) > _LARGEST or b"\0" in content[:1024] or Path(path).name == "uv.lock":
+        if path in made and made[path] == sha256(content.replace(b"\r\n", b"\n")).hexdigest():
+            continue
+        text = _text(content)
+        if text is None or Path(path).name == "uv.lock":
             continue
         count += 1
-        leaks += _in(path, content.decode("utf-8", "replace"))
+        leaks += _in(path, text)
     return leaks, count
+
+
+def _digests(root: Path) -> dict[str, str]:
+    """What the template's files were when it made them, by their paths."""
+    try:
+        files = json.loads((root / MANIFEST).read_text("utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {str(path): str(digest) for path, digest in files.items()} if isinstance(files, dict) else {}
+
+
+def _text(content: bytes) -> str | None:
+    """A file's text, in UTF-8 or by its byte order mark in UTF-16; None if it is none."""
+    if len(content) > _LARGEST:
+        return None
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    return None if b"\0" in content[:1024] else content.decode("utf-8", "replace")
 
 
 def _in(path: str, text: str) -> Iterator[Leak]:
@@ -87,14 +119,20 @@ def _in(path: str, text: str) -> Iterator[Leak]:
         if part not in text:
             continue
         for match in form.finditer(text):
-            if not (match.lastindex and _EXAMPLES.match(match[1])):
+            if not _is_example(match):
                 yield Leak(path, text.count("\n", 0, match.start()) + 1, kind)
     code = path.endswith(".py") and not path.startswith("tests/")  # tests are full of words that open nothing
-    if code or (_OF_VALUES.match(Path(path).name) and not path.startswith("config/")):
+    if code or (_OF_VALUES.match(Path(path).name) and not path.startswith("config/") and not _SEALED.search(text)):
         for match in _NAMED.finditer(text):
             value = match["double"] or match["single"] or match["bare"]
             if not (code and match["bare"]) and _is_value(value, sure=bool(match["sure"] or match["surely"])):
                 yield Leak(path, text.count("\n", 0, match.start(match.lastgroup or 0)) + 1, NAMED)
+
+
+def _is_example(match: re.Match[str]) -> bool:
+    """Whether what stands in an address is a word for a password, or the name of the user once more."""
+    given = match.groupdict()
+    return bool(given) and (bool(_EXAMPLES.match(given["password"])) or given["password"] == given["user"])
 
 
 def _is_value(text: str, *, sure: bool) -> bool:

@@ -62,9 +62,13 @@ def alerting_rules(service: Service) -> list[dict[str, Any]]:
 
 
 def standing_rules(service: Service) -> list[dict[str, Any]]:
-    """Those that raise an alert, without any of the template's that is not as slo.yaml gives it."""
+    """Those that raise an alert, without any of the template's that slo.yaml switches off or gives otherwise."""
     given = {str(rule["alert"]): rule for rule in alerts.group(known(service))["rules"]}
-    return [rule for rule in alerting_rules(service) if _same(rule, given.get(str(rule["alert"]), rule))]
+    return [
+        rule
+        for rule in alerting_rules(service)
+        if rule["alert"] not in alerts.NAMES or _same(rule, given.get(str(rule["alert"]), {}))
+    ]
 
 
 def names(service: Service) -> list[str]:

@@ -1,5 +1,6 @@
 """CODEOWNERS: who is asked to review what."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +8,8 @@ from typing import Final
 from .outcome import Failed
 from .service import Service
 
-PLACES: Final = ("CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
+# Where servers look, in their order.
+PLACES: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Rule:
 
     @property
     def people(self) -> set[str]:
-        """Each once, however they are written."""
-        return {each.lower() for each in self.owners}
+        """Each once, however they are written: @kari and kari@example.org are one."""
+        return {each.lower().removeprefix("@").partition("@")[0] for each in self.owners}
 
     @property
     def team(self) -> bool:
@@ -47,10 +49,15 @@ def rules(service: Service) -> list[Rule]:
 
 
 def _rules(path: str, text: str) -> Iterator[Rule]:
+    of_section: list[str] = []  # GitLab's sections may have owners for all patterns in them
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition(" #")[0].split()
-        if not words or words[0].startswith("#") or words[0].startswith(("[", "^[")):  # GitLab's sections
+        if not words or words[0].startswith("#"):
             continue
+        if section := re.match(r"\^?\[[^\]]*\](?:\[\d+\])?(.*)", line):
+            of_section = section[1].partition(" #")[0].split()
+            continue
+        words += of_section if len(words) == 1 else []
         nobody = [each for each in words[1:] if "@" not in each.strip("@") and not each.startswith("@")]
         if nobody:
             raise Failed(

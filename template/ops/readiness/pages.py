@@ -16,7 +16,7 @@ from .service import Service
 # What a line of a shell begins with that makes it worth a look, and how the words after it are read.
 APP: Final = ("serve", "config", "health", "version", "personal-data")
 _TARGET: Final = re.compile(r"(?m)^([A-Za-z0-9][\w.\- ]*?)\s*:(?!=)")
-_LINK: Final = re.compile(r"(?<!\\)\]\((?!https?://|mailto:)([^)\s]*)\)")
+_LINK: Final = re.compile(r"(?<!\\)\]\(<?(?![a-z][a-z0-9+.\-]*:)([^)\s>]*)>?\)")
 _OPEN: Final = re.compile(r"\W*TODO\b")
 
 
@@ -81,7 +81,8 @@ class Page:
         for number, (line, kind) in enumerate(zip(self.read.lines, self.read.kinds, strict=True), 1):
             for link in _LINK.findall(line) if kind == "text" else ():
                 path, _, anchor = link.partition("#")
-                if (path and not (folder / path).exists()) or (not path and anchor not in anchors):
+                place = self.service.root / path.removeprefix("/") if path.startswith("/") else folder / path
+                if (path and not place.exists()) or (not path and anchor not in anchors):
                     yield f"{self.path}:{number}: the link {link} leads nowhere"
 
 
@@ -98,6 +99,18 @@ def targets(service: Service) -> set[str]:
     return {name for found in _TARGET.findall(text) for name in found.split() if not name.startswith(".")}
 
 
+def _asked(words: list[str]) -> Iterator[str]:
+    """The verbs among the words after make: no options with their values, redirections or variables."""
+    skip = False
+    for word in words:
+        if skip or word.startswith(("-", "$")) or re.match(r"\d*[<>]|&", word):
+            skip = not skip and (
+                word in ("-C", "-f", "-j", "-l", "-I", "-o", "-W") or bool(re.fullmatch(r"\d*[<>]+", word))
+            )
+        else:
+            yield word
+
+
 def _unknown(line: str, known: set[str]) -> Iterator[str]:
     for part in re.split(r"&&|\|\|?|;", line):
         try:
@@ -106,6 +119,6 @@ def _unknown(line: str, known: set[str]) -> Iterator[str]:
             continue
         words = [word for word in words if not re.match(r"[A-Z_][A-Z0-9_]*=", word)]
         if words[:1] == ["make"]:
-            yield from (f"make {word}" for word in words[1:] if not word.startswith("-") and word not in known)
+            yield from (f"make {word}" for word in _asked(words[1:]) if word not in known)
         elif words and words[0].removeprefix(".venv/bin/") == "app" and len(words) > 1 and words[1] not in APP:
             yield f"app {words[1]}"

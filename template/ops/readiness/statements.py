@@ -24,7 +24,7 @@ _KEYS: Final = ("signed", "not_applicable", "rows", "checks", "live")
 _URL = re.compile(r"(?i)https?://[^\s/…]+\.?[^\s…]*").fullmatch
 # What people write while they do not know what to write.
 _PLACEHOLDER = re.compile(
-    r"(?i)\W*|.*\b(todo|tbd|fixme)\b.*|(a |the )?(name|your name|full name|firstname lastname|"
+    r"(?i)\W*\w?\W*|.*\b(todo|tbd|fixme)\b.*|(a |the )?(name|your name|full name|firstname lastname|"
     r"(some|any|every|no)(one|body)|me|i|we|us|you|myself|admin|root|user|tester|"
     r"n\W?n\W?|xx+|unknown|none|null|n/a|reason|why|evidence|link)\W*|.*[<>…].*"
 ).fullmatch

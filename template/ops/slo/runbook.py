@@ -139,7 +139,7 @@ def _hollow(page: Page, heading: Heading) -> Iterator[tuple[int, str]]:
         for index in range(heading.after, last)
         if page.kinds[index] == "text" and (found := _PART.match(page.lines[index]))
     ]
-    ends = [index for index, _ in begins[1:]] + [last]
+    ends = [*(index for index, _ in begins[1:]), last][: len(begins)]  # none where nothing is written at all
     parts = {part: (index, end) for (index, part), end in zip(reversed(begins), reversed(ends), strict=True)}
     for name, what in _NEEDED.items():
         if name not in parts:

@@ -60,6 +60,8 @@ def basic(service: Service) -> str:
     found = watched_by(service, _BASIC)
     if lacking := [name for name, rules in found.items() if not rules]:
         raise Failed(f"no alert watches {', '.join(lacking)}")
+    if found_stale := objectives.stale(service, "monitoring/prometheus/tests/alerts"):
+        raise Failed("; ".join(found_stale))
     tests = service.text("monitoring/prometheus/tests/alerts.yaml")
     names = sorted({name for rules in found.values() for name in rules})
     if untested := [name for name in names if f'alertname="{name}"' not in tests]:

@@ -45,6 +45,8 @@ def docs_user(service: Service) -> str:
     if "reference/openapi.json" not in service.text(page.path) and "reference/routes.md" not in service.text(page.path):
         raise Failed(f"{page.path} does not link to the reference: docs/reference/routes.md")
     routes = dict(_routes(service))
+    if not routes:
+        raise Failed(f"{OPENAPI} has no route: make docs, or say that the service has no API as not applicable")
     if silent := [route for route, about in routes.items() if not about]:
         raise Failed(f"{', '.join(silent[:SHOWN])}: not described; give the function a docstring, then make docs")
     listed = service.text("docs/reference/routes.md")
@@ -59,8 +61,8 @@ def _routes(service: Service) -> Iterator[tuple[str, str]]:
         paths: dict[str, dict[str, Any]] = document["paths"]
     except (ValueError, KeyError, TypeError):
         raise Failed(f"{OPENAPI} is no OpenAPI document: make docs") from None
-    for path, item in paths.items():
-        for method in METHODS:
+    for path, item in paths.items() if isinstance(paths, dict) else ():
+        for method in METHODS if isinstance(item, dict) else ():
             if isinstance(operation := item.get(method), dict):
                 yield f"{method.upper()} {path}", str(operation.get("description") or "")
 
@@ -75,8 +77,11 @@ def docs_ops(service: Service) -> str:
     for each in problems:
         book.says(each.anchor)
     book.says("commands")
-    if not operations.read.headings:
-        raise Failed(f"{operations.path} says nothing")
+    sections = [each for each in operations.read.headings if each.level > 1]
+    if not sections:
+        raise Failed(f"{operations.path} says nothing: it has no section")
+    for each in sections:
+        operations.says(each.anchor)
     _sound(book)
     _sound(operations)
     return f"{book.path}: {len(problems)} common problems, and commands that exist; {operations.path}"
@@ -169,7 +174,7 @@ def deprecation(service: Service) -> str:
 
 
 def _renovate(service: Service) -> str:
-    places = ("renovate.json", ".github/renovate.json", ".gitlab/renovate.json", ".renovaterc.json")
+    places = ("renovate.json", ".github/renovate.json", ".gitlab/renovate.json", ".renovaterc", ".renovaterc.json")
     path = next((each for each in places if (service.root / each).is_file()), None)
     if path is None:
         return _dependabot(service)
