@@ -1,14 +1,15 @@
 """The environments of deploy/ as kustomize renders them: once in a run, for all checks that ask."""
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
 
 import yaml
-from ops.delivery import objects, reading
-from ops.delivery.objects import WORKLOADS, Environment, Object, at, main_container, selects
+from ops.delivery import objects, pods, reading
+from ops.delivery.objects import WORKLOADS, Environment, Object, at, main_container, selects, title
 
 from .outcome import CannotTell, Failed
 from .service import Service
@@ -16,6 +17,11 @@ from .service import Service
 DEPLOY: Final = "deploy"
 PRODUCTION: Final = "production"
 STAGING: Final = "staging"
+_UNITS: Final = {
+    **{unit: 1000.0**power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)},
+    **{f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", 1)},
+}
+_QUANTITY: Final = re.compile(rf"\+?((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)({'|'.join(_UNITS)})\Z").match
 
 
 def environments(service: Service) -> dict[str, Environment]:
@@ -54,6 +60,24 @@ def workload(environment: Environment) -> Object:
     return found[0]
 
 
+def folders(service: Service) -> list[Path]:
+    """The folders of the environments that are there for kustomize."""
+    files = sorted((service.root / DEPLOY).glob("*/kustomization.yaml"))
+    return [file.parent for file in files if file.parent.name != reading.SHARED]
+
+
+def broken(service: Service, rule: pods.Rule) -> list[str]:
+    """What a rule for pods has against the service's own, in all environments.
+
+    Nothing where they can't be rendered: the rows on manifests say so, and those on the running service need not, too.
+    """
+    try:
+        mains = [(one, workload(one)) for one in environments(service).values()]
+    except (CannotTell, Failed):
+        return []
+    return [f"{DEPLOY}/{one.name}: {title(main)}: {problem}" for one, main in mains for problem in rule(main, one)]
+
+
 def scaler(environment: Environment, of: Object) -> Object:
     """The autoscaler of a workload, or an empty one."""
     wanted = of["kind"], at(of, "metadata", "name")
@@ -69,6 +93,25 @@ def fewest(environment: Environment, of: Object) -> int:
     scaled = scaler(environment, of)
     count = at(scaled, "spec", "minReplicas") if scaled else at(of, "spec", "replicas")
     return count if isinstance(count, int) else 1
+
+
+def count(value: object, of: int) -> float:
+    """How many a number or a share, as `50%`, of so many are."""
+    if isinstance(value, int):
+        return value
+    match = re.fullmatch(r"(\d+)%", str(value))
+    return int(match[1]) * of / 100 if match else 0
+
+
+def rolls_all(of: Object, least: int) -> bool:
+    """Whether a workload's roll-out may stop all of so many instances before new ones are there."""
+    return count(at(of, "spec", "strategy", "rollingUpdate", "maxUnavailable"), least) >= least
+
+
+def quantity(value: object) -> float | None:
+    """An amount as Kubernetes writes it, such as `200m` or `1Gi`; None if it is none."""
+    match = _QUANTITY(str(value))
+    return float(match[1]) * _UNITS[match[2] or ""] if match else None
 
 
 def selected(environment: Environment, kind: str, of: Object, *selector: str) -> list[Object]:
@@ -110,7 +153,7 @@ def named(objects: list[Object]) -> str:
 
 def _environments(service: Service) -> dict[str, Environment]:
     deploy = service.root / DEPLOY
-    if not any(file.parent.name != reading.SHARED for file in deploy.glob("*/kustomization.yaml")):
+    if not folders(service):
         raise CannotTell(f"{DEPLOY}/ has no environment for kustomize: nothing tells how the service runs")
     if not (shutil.which("kustomize") or shutil.which("kubectl")):
         raise CannotTell(

@@ -40,7 +40,8 @@ def _lacking(environment: objects.Environment, main: dict[str, Any], target: flo
     if (count := _least(environment, main)) < wanted:
         yield f"{count} instance{'s' if count > 1 else ''} at times of little load, and {wanted} are needed"
     rolling = objects.mapping(main, "spec", "strategy", "rollingUpdate")
-    if target >= ROLLING and main.get("kind") == "Deployment" and rolling.get("maxUnavailable") not in (0, "0%"):
+    some = rolling.get("maxUnavailable") not in (0, "0%") and not manifests.rolls_all(main, count)  # all: the row spof
+    if target >= ROLLING and main.get("kind") == "Deployment" and some:
         yield "a rollout that takes instances away before new ones are there: maxUnavailable must be 0"
     keys = [each.get("topologyKey") for each in objects.each(objects.pod(main), "topologySpreadConstraints")]
     if target >= ZONES and ZONE not in keys:
