@@ -235,6 +235,12 @@ MUTATIONS = [
         Mutation("api-gateway", lambda root, text=text: added(root, text), f"a {kind} of everything")
         for kind, text in ROUTES.items()
     ),
+    Mutation("preprod-verify", lambda root: differs(root, "Deployment/**"), "all Deployments may differ"),
+    Mutation(
+        "autoscale",
+        lambda root: edit(root, STAGING, "path: /spec/minReplicas, value: 2", "path: /spec/minReplicas, value: 5"),
+        "bounds that contradict each other",
+    ),
     Mutation(
         "access",
         lambda root: patched(root, "production", "Role", "/rules/0/resources/0", "secrets"),

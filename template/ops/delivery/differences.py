@@ -15,6 +15,7 @@ Leaves = dict[tuple[str, ...], Any]
 _NOTHING: Final = object()
 _HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}\Z")  # what kustomize appends to the names of what it generates
 _SHOWN: Final = 60
+_KEYS: Final = 3  # kind, name and a first key: less than that waives whole objects, whatever is changed in them
 
 
 def listed(file: Path) -> list[tuple[str, ...]]:
@@ -42,10 +43,15 @@ def _pattern(entry: Any, place: str) -> tuple[str, ...]:
     if not isinstance(reason, str) or not reason.strip():
         raise DeliveryError(f"{place}: path {path!r} has no reason: say why it must differ")
     parts = tuple(path.split("/")) if isinstance(path, str) else ()
-    if len(parts) < 2 or "" in parts or "**" in parts[:-1] or all(part in ("*", "**") for part in parts):
+    if (
+        len(parts) < 2
+        or "" in parts
+        or "**" in (*parts[:-1], *parts[:_KEYS])
+        or all(part in ("*", "**") for part in parts)
+    ):
         raise DeliveryError(
             f"{place}: path {path!r} is none: write kind/name/keys, such as HTTPRoute/*/spec/hostnames/0; "
-            "** may only be the last part, and one part must be no wildcard"
+            "** may only be the last part, below a key, and one part must be no wildcard"
         )
     return parts
 

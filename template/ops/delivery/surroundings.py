@@ -11,6 +11,8 @@ OPERATIONAL: Final = ("/livez", "/readyz", "/status", "/metrics", "/version")
 PRODUCTION: Final = "production"
 # Shorter prefixes, by version of IP, are no network that one owner has, but a part of the internet.
 _SHORTEST: Final = {4: 8, 6: 16}
+# What Kubernetes' autoscaler and KEDA's call the fewest instances.
+_LEAST: Final = {"HorizontalPodAutoscaler": "minReplicas", "ScaledObject": "minReplicaCount"}
 # These pass connections on, whatever is asked on them.
 _WHOLE: Final = ("TLSRoute", "TCPRoute", "UDPRoute", "IngressRouteTCP", "IngressRouteUDP")
 # A path in a rule of Traefik; one of several is enough.
@@ -186,11 +188,12 @@ def _secrets(environment: Environment) -> Iterator[str]:
 
 def _enough(environment: Environment) -> Iterator[str]:
     for workload in environment.of(*WORKLOADS):
-        scaler = next((one for one in environment.of("HorizontalPodAutoscaler") if _scales(one, workload)), None)
+        scaler = next((one for one in environment.of(*_LEAST) if _scales(one, workload)), None)
         if scaler is None:
             count, place = at(workload, "spec", "replicas"), "replicas"
         else:
-            count, place = at(scaler, "spec", "minReplicas"), f"minReplicas of {title(scaler)}"
+            least = _LEAST[scaler["kind"]]
+            count, place = at(scaler, "spec", least), f"{least} of {title(scaler)}"
         if not isinstance(count, int) or count < 2:
             yield f"{title(workload)}: {place} is {count or 1}, and must be at least 2: one instance alone would fail"
         if not any(selects(at(one, "spec", "selector"), workload) for one in environment.of("PodDisruptionBudget")):
@@ -198,5 +201,6 @@ def _enough(environment: Environment) -> Iterator[str]:
 
 
 def _scales(scaler: Object, workload: Object) -> bool:
-    target = at(scaler, "spec", "scaleTargetRef")
-    return (at(target, "kind"), at(target, "name")) == (workload["kind"], at(workload, "metadata", "name"))
+    target = mapping(scaler, "spec", "scaleTargetRef")
+    kind = target.get("kind") or ("Deployment" if scaler["kind"] == "ScaledObject" else None)
+    return (kind, target.get("name")) == (workload["kind"], at(workload, "metadata", "name"))

@@ -80,8 +80,8 @@ def python(text: str) -> str:
     base = stages(text)[-1].base
     while base in known and known[base].base != base:
         base = known[base].base
-    match = re.search(r"python:(\d+\.\d+)", base)
-    return match[1] if match else ""
+    match = re.search(r"python[:-]?(3)\.?(\d{1,2})\b", base)  # python:3.13, uv:python3.13, ubi9/python-313
+    return f"{match[1]}.{match[2]}" if match else ""
 
 
 def _instructions(text: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import yaml
 from ops.delivery import objects, pods, reading
-from ops.delivery.objects import WORKLOADS, Environment, Object, at, main_container, selects, title
+from ops.delivery.objects import WORKLOADS, Environment, Object, at, main_container, mapping, selects, title
 
 from .outcome import CannotTell, Failed
 from .service import Service
@@ -17,6 +17,13 @@ from .service import Service
 DEPLOY: Final = "deploy"
 PRODUCTION: Final = "production"
 STAGING: Final = "staging"
+# Kubernetes' autoscaler, and KEDA's: what each calls its bounds, with their defaults.
+SCALERS: Final = {
+    "HorizontalPodAutoscaler": (("minReplicas", 1), ("maxReplicas", None)),
+    "ScaledObject": (("minReplicaCount", 0), ("maxReplicaCount", 100)),
+}
+# What kubectl puts before an error: its kind, the time, the process, and the line of the program.
+_LOGGED: Final = re.compile(r"\b[EFIW]\d{4} [\d:.]+ +\d+ \S+:\d+\] ")
 _UNITS: Final = {
     **{unit: 1000.0**power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)},
     **{f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", 1)},
@@ -79,19 +86,27 @@ def broken(service: Service, rule: pods.Rule) -> list[str]:
 
 
 def scaler(environment: Environment, of: Object) -> Object:
-    """The autoscaler of a workload, or an empty one."""
+    """The autoscaler of a workload, Kubernetes' own or KEDA's; or an empty one."""
     wanted = of["kind"], at(of, "metadata", "name")
-    for one in environment.of("HorizontalPodAutoscaler"):
-        target = at(one, "spec", "scaleTargetRef")
-        if (at(target, "kind"), at(target, "name")) == wanted:
+    for one in environment.of(*SCALERS):
+        target = mapping(one, "spec", "scaleTargetRef")
+        kind = target.get("kind") or ("Deployment" if one["kind"] == "ScaledObject" else None)
+        if (kind, target.get("name")) == wanted:
             return one
     return {}
+
+
+def bounds(scaler: Object) -> tuple[object, object]:
+    """How many instances an autoscaler leaves at least and makes at most, with the defaults of its kind."""
+    (low, least), (high, most) = SCALERS[scaler["kind"]]
+    spec = mapping(scaler, "spec")
+    return spec.get(low, least), spec.get(high, most)
 
 
 def fewest(environment: Environment, of: Object) -> int:
     """How many instances of a workload there are when there is least to do."""
     scaled = scaler(environment, of)
-    count = at(scaled, "spec", "minReplicas") if scaled else at(of, "spec", "replicas")
+    count = bounds(scaled)[0] if scaled else at(of, "spec", "replicas")
     return count if isinstance(count, int) else 1
 
 
@@ -143,7 +158,7 @@ def with_component(service: Service, component: str) -> Environment:
         try:
             return Environment(PRODUCTION, reading.objects(reading.build(folder), component))
         except reading.DeliveryError as error:
-            raise Failed(f"{component}: {error}".replace(str(folder), PRODUCTION)) from None
+            raise Failed(f"{component}: {_plain(service, error)}".replace(str(folder), PRODUCTION)) from None
 
 
 def named(objects: list[Object]) -> str:
@@ -163,4 +178,12 @@ def _environments(service: Service) -> dict[str, Environment]:
     try:
         return {one.name: one for one in reading.built(deploy)}
     except reading.DeliveryError as error:
-        raise Failed(str(error).replace(f"{service.root}/", "")) from None
+        raise Failed(_plain(service, error)) from None
+
+
+def _plain(service: Service, error: reading.DeliveryError) -> str:
+    """What went wrong, by paths in the service; the same words each time, for whoever compares two reports."""
+    text = _LOGGED.sub("", str(error))
+    for root in (service.root.absolute(), service.root.resolve()):
+        text = text.replace(f"{root}{os.sep}", "")
+    return text

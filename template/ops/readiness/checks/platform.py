@@ -128,20 +128,21 @@ def autoscale(service: Service) -> str:
     main = manifests.workload(production)
     scaler = manifests.scaler(production, main)
     if not scaler:
-        raise Failed(f"deploy/{production.name}: no HorizontalPodAutoscaler scales {title(main)}")
+        raise Failed(f"deploy/{production.name}: no HorizontalPodAutoscaler and no ScaledObject scales {title(main)}")
     spec, what = mapping(scaler, "spec"), f"deploy/{production.name}: {title(scaler)}"
-    low, high = spec.get("minReplicas", 1), spec.get("maxReplicas")
+    low, high = manifests.bounds(scaler)
     if not (isinstance(low, int) and isinstance(high, int) and low < high):
-        raise Failed(f"{what}: minReplicas is {low} and maxReplicas {high}: there is no room to scale")
+        raise Failed(f"{what}: at least {low} and at most {high} instances: there is no room to scale")
     if main.get("spec", {}).get("replicas") is not None:
         raise Failed(f"{what}: {title(main)} has `replicas`, too: each deployment would reset what was scaled")
-    metrics = each(spec, "metrics")
+    metrics = each(spec, "metrics") + each(spec, "triggers")
     if not metrics:
         raise Failed(f"{what}: it has no metrics: nothing tells it of the load")
     if wrong := next(_blind(main, metrics), ""):
         raise Failed(f"{what}: {wrong}")
     for direction in ("scaleUp", "scaleDown"):
-        if at(spec, "behavior", direction, "selectPolicy") == "Disabled":
+        behavior = mapping(spec, "behavior") or mapping(spec, "advanced", "horizontalPodAutoscalerConfig", "behavior")
+        if at(behavior, direction, "selectPolicy") == "Disabled":
             raise Failed(f"{what}: behavior.{direction} is disabled: instances don't follow the load")
     for name, environment in manifests.environments(service).items():
         _in_order(f"deploy/{name}", environment)
@@ -168,10 +169,10 @@ def _in_order(where: str, environment: Environment) -> None:
     Raises:
         Failed: one's are not.
     """
-    for one in environment.of("HorizontalPodAutoscaler"):
-        low, high = at(one, "spec", "minReplicas") or 1, at(one, "spec", "maxReplicas")
+    for one in environment.of(*manifests.SCALERS):
+        low, high = manifests.bounds(one)
         if not (isinstance(low, int) and isinstance(high, int) and low <= high):
-            raise Failed(f"{where}: {title(one)}: minReplicas {low} is more than maxReplicas {high}")
+            raise Failed(f"{where}: {title(one)}: at least {low} and at most {high} instances can't both be")
 
 
 def _most_used(main: Object, resource: str) -> float:
