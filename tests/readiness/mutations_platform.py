@@ -97,6 +97,11 @@ def added(root: Path, text: str) -> None:
     edit(root, COMMON, "  - egress.yaml\n", "  - egress.yaml\n  - added.yaml\n")
 
 
+def published(kind: str, text: str) -> Mutation:
+    """A route of this kind that has no paths."""
+    return Mutation("api-gateway", lambda root: added(root, text), f"a {kind} of everything")
+
+
 def differs(root: Path, path: str) -> None:
     """List it as what production may differ in, so that only the row in question can mind."""
     edit(
@@ -231,10 +236,7 @@ MUTATIONS = [
         "every port",
     ),
     Mutation("api-gateway", lambda root: edit(root, ROUTE, "value: /v1}", "value: /}"), "everything published"),
-    *(
-        Mutation("api-gateway", lambda root, text=text: added(root, text), f"a {kind} of everything")
-        for kind, text in ROUTES.items()
-    ),
+    *(published(kind, text) for kind, text in ROUTES.items()),
     Mutation("preprod-verify", lambda root: differs(root, "Deployment/**"), "all Deployments may differ"),
     Mutation(
         "autoscale",

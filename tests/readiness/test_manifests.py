@@ -62,6 +62,7 @@ def told(look: Look, service: Service) -> str:
         ("uv sync --locked", "uv sync --locked && pip install uv", "`pip install uv` takes what is newest"),
         ("uv sync --locked", "uv sync --locked && python3 -m pip install -r a.txt", "takes what is newest"),
         ("RUN uv sync --locked", "ENV UV_FROZEN=1\nRUN uv sync", "pass"),
+        ("uv sync --locked", "uv pip sync --require-hashes requirements.txt", "pass"),
         ("uv sync --locked", "true", "nothing installs from a lock file"),
         ('["app"]', '["/bin/sh", "-ec", "app serve"]', "which would keep SIGTERM to itself: write `exec` there"),
         ('["app"]', '["sh", "-c", "exec app serve"]', "pass"),

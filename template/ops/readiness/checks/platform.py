@@ -14,10 +14,10 @@ from ops.readiness.service import Service
 
 ZONE: Final = "topology.kubernetes.io/zone"
 HOST: Final = "kubernetes.io/hostname"
-_INSTALL: Final = re.compile(r"\buv sync\b|\bpip3? install\b")
+_INSTALL: Final = re.compile(r"\buv sync\b|\bpip3? (?:install|sync|wheel|download)\b")
 _FROM_A_LOCK: Final = re.compile(r"--(locked|frozen|require-hashes)\b")
 # These bring nothing along that nobody chose: what is named comes alone, or by its version.
-_AS_NAMED: Final = re.compile(r"--(no-deps|no-index)\b|\w==\d")
+_AS_NAMED: Final = re.compile(r"--(no-deps|no-index)\b|\bpip sync\b|\w==\d")
 _SHELLS: Final = ("sh", "bash", "dash", "ash", "zsh", "ksh")
 _RESOURCES: Final = [(kind, resource) for kind in ("requests", "limits") for resource in ("cpu", "memory")]
 _SHOWN: Final = 3
@@ -47,7 +47,7 @@ def _image(stages: list[dockerfile.Stage]) -> Iterator[str]:
         yield f"USER is {user or 'missing'}: name a number other than 0, which Kubernetes can tell from root"
     if not last.last("ENTRYPOINT").startswith("["):
         yield 'ENTRYPOINT must be a list, as ["app"]: a shell before it would keep SIGTERM to itself'
-    elif _keeps_signals(last.command()):
+    elif _shell_stays(last.command()):
         yield f"{' '.join(last.command())!r} starts by a shell, which would keep SIGTERM to itself: write `exec` there"
     if "app" not in last.last("HEALTHCHECK") or "health" not in last.last("HEALTHCHECK"):
         yield "HEALTHCHECK does not ask `app health`"
@@ -57,7 +57,7 @@ def _image(stages: list[dockerfile.Stage]) -> Iterator[str]:
     yield from _installs(stages)
 
 
-def _keeps_signals(command: list[str]) -> bool:
+def _shell_stays(command: list[str]) -> bool:
     """Whether it is a text for a shell, and the shell does not make way for what it starts."""
     for shell, option, text in zip(command, command[1:], command[2:], strict=False):
         if shell.rpartition("/")[2] in _SHELLS and re.fullmatch(r"-\w*c", option):
