@@ -43,21 +43,22 @@ def _pattern(entry: Any, place: str) -> tuple[str, ...]:
     if not isinstance(reason, str) or not reason.strip():
         raise DeliveryError(f"{place}: path {path!r} has no reason: say why it must differ")
     parts = tuple(path.split("/")) if isinstance(path, str) else ()
-    if (
-        len(parts) < 2
-        or "" in parts
-        or "**" in (*parts[:-1], *parts[:_KEYS])
-        or all(part in ("*", "**") for part in parts)
-    ):
+    if len(parts) < 2 or "" in parts or "**" in parts[:-1] or all(part in ("*", "**") for part in parts):
         raise DeliveryError(
             f"{place}: path {path!r} is none: write kind/name/keys, such as HTTPRoute/*/spec/hostnames/0; "
-            "** may only be the last part, below a key, and one part must be no wildcard"
+            "** may only be the last part, and one part must be no wildcard"
         )
     return parts
 
 
 def problems(staging: Environment, production: Environment, allowed: list[tuple[str, ...]]) -> Iterator[str]:
-    """Every difference that nobody has listed, a sentence each."""
+    """Every difference that nobody has listed, and every entry that lists too much; a sentence each."""
+    for pattern in allowed:
+        if "**" in pattern[:_KEYS]:
+            yield (
+                f"deploy/differences.yaml: {'/'.join(pattern)} lets all of an object differ: name a key before **; "
+                "kind/name is enough for an object that only one of the environments has"
+            )
     there, here = leaves(staging), leaves(production)
     objects_there, objects_here = ({path[:2] for path in one} for one in (there, here))
     for path in sorted(objects_there ^ objects_here):
