@@ -379,6 +379,8 @@ def test_a_listed_difference_may_be(
     assert status("*/*/spec/strategy/type", "*/*/spec/strategy/rollingUpdate/maxSurge") == 0
     assert status("*/*/spec/strategy/type") == 1
     assert status("Deployment/orders/spec/strategy/*") == 1
+    assert status("Deployment/**") == 1
+    assert status("Deployment/orders/**") == 1
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -461,6 +463,104 @@ def test_without_kustomize_it_says_what_to_install(
 
     assert delivery.main(["check"]) == 2
     assert "neither kustomize nor kubectl is installed" in capsys.readouterr().err
+
+
+WORKER = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: worker}
+spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: worker}]}}}
+"""
+
+
+@pytest.mark.parametrize("component", ["blue-green", "canary"])
+def test_a_component_finds_the_service_beside_another_deployment(component: str, project: Path, tmp_path: Path) -> None:
+    """And needs no constraint that an owner may have taken out."""
+    copied = shutil.copytree(project, tmp_path / "orders")
+    common = copied / "deploy/common/kustomization.yaml"
+    (common.parent / "worker.yaml").write_text(WORKER, "utf-8")
+    path = "/spec/template/spec/topologySpreadConstraints/0"
+    remove = f'[{{"op": "remove", "path": "{path}"}}]'
+    patch = f"patches:\n  - target: {{kind: Deployment, name: orders}}\n    patch: '{remove}'\n"
+    text = common.read_text("utf-8").replace("  - egress.yaml\n", "  - egress.yaml\n  - worker.yaml\n")
+    common.write_text(text.replace("patches: []\n", patch), "utf-8")
+    made = objects(build(copied, "production", component))
+
+    assert only(made, "Deployment")["metadata"]["name"] == "worker"
+    assert only(made, "Rollout")["metadata"]["name"] == "orders"
+    assert only(made, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["kind"] == "Rollout"
+
+
+def peers(direction: str, *given: dict[str, Any]) -> Objects:
+    """A policy with these peers."""
+    rule = {"from": list(given), "ports": [{"port": "http"}]} if direction == "ingress" else {"to": list(given)}
+    return [{"kind": "NetworkPolicy", "metadata": {"name": "x"}, "spec": {direction: [rule]}}]
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        (peers("egress", {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}), 0),
+        (peers("egress", {"ipBlock": {"cidr": "10.0.0.0/8"}}, {"ipBlock": {"cidr": "fc00::/7"}}), 0),
+        (peers("ingress", {"podSelector": {}}), 0),
+        (peers("ingress", {"namespaceSelector": {}, "podSelector": {}}), 1),
+        (peers("egress", {"ipBlock": {"cidr": "::/1"}}), 1),
+        (peers("egress", {"ipBlock": {"cidr": "nonsense"}}), 0),
+    ],
+)
+def test_who_is_named_in_a_policy_is_not_everybody(given: Objects, count: int) -> None:
+    assert len(list(surroundings.problems(Environment("dev", given)))) == count
+
+
+def route(kind: str, **spec: Any) -> dict[str, Any]:
+    """A route of any kind."""
+    return {"kind": kind, "metadata": {"name": "x"}, "spec": spec}
+
+
+TO_SERVICE = [{"destination": {"host": "orders.orders-production.svc.cluster.local"}}]
+
+
+@pytest.mark.parametrize(
+    ("added", "count"),
+    [
+        (route("TLSRoute", rules=[{"backendRefs": [{"name": "orders"}]}]), 1),
+        (route("TCPRoute", rules=[{"backendRefs": [{"name": "redis"}]}]), 0),
+        (
+            route(
+                "GRPCRoute", rules=[{"matches": [{"method": {"service": "a.B"}}], "backendRefs": [{"name": "orders"}]}]
+            ),
+            0,
+        ),
+        (
+            route(
+                "VirtualService", gateways=["x"], http=[{"match": [{"uri": {"prefix": "/v1"}}], "route": TO_SERVICE}]
+            ),
+            0,
+        ),
+        (
+            route(
+                "VirtualService",
+                gateways=["x"],
+                http=[{"match": [{"uri": {"exact": "/metrics"}}], "route": TO_SERVICE}],
+            ),
+            1,
+        ),
+        (route("VirtualService", gateways=["mesh"], http=[{"route": TO_SERVICE}]), 0),
+        (route("VirtualService", gateways=["x"], tls=[{"route": TO_SERVICE}]), 1),
+        (
+            route(
+                "IngressRoute", routes=[{"match": "Host(`a`) && PathPrefix(`/v1`)", "services": [{"name": "orders"}]}]
+            ),
+            0,
+        ),
+        (route("IngressRoute", routes=[{"match": "PathPrefix(`/status`)", "services": [{"name": "orders"}]}]), 1),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else str(value),
+)
+def test_routes_of_other_kinds_are_read(added: dict[str, Any], count: int, healthy: dict[str, Objects]) -> None:
+    found = list(surroundings.problems(Environment("production", [*healthy["production"], added])))
+
+    assert len(found) == count
 
 
 def places(value: Any, path: Path_ = ()) -> Iterator[Path_]:

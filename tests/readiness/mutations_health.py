@@ -1,6 +1,7 @@
 """What breaks one promise of the probes, the status and the smoke tests."""
 
 from tests.readiness.mutating import Mutation, edit
+from tests.readiness.mutations_platform import DEPLOYMENT
 from tests.readiness.mutations_twelve_factor import OPS, ROUTES, in_routes
 
 MUTATIONS = [
@@ -23,6 +24,26 @@ MUTATIONS = [
         "health",
         lambda root: edit(root, f"{OPS}/endpoints.py", " and self.monitor.passes", ""),
         "ready while a critical dependency fails",
+    ),
+    Mutation(
+        "health",
+        lambda root: edit(
+            root,
+            DEPLOYMENT,
+            "livenessProbe:\n            httpGet: {path: /livez,",
+            "livenessProbe:\n            httpGet: {path: /readyz,",
+        ),
+        "restarted by a dependency",
+    ),
+    Mutation(
+        "health",
+        lambda root: edit(root, DEPLOYMENT, "          readinessProbe:\n", "          notReadinessProbe:\n"),
+        "no readiness probe",
+    ),
+    Mutation(
+        "drain",
+        lambda root: edit(root, DEPLOYMENT, "terminationGracePeriodSeconds: 40", "terminationGracePeriodSeconds: 5"),
+        "killed while it drains",
     ),
     Mutation(
         "health-third-party",

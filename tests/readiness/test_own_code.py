@@ -169,10 +169,24 @@ def test_what_runs_was_built_before(shop: Path, text: str, wrong: str) -> None:
         (BUILT, "3.12"),
         ("FROM --platform=linux/amd64 docker.io/library/python:3.11.9-slim@sha256:ab AS base\nFROM base\n", "3.11"),
         ("FROM gcr.io/distroless/python3\n", ""),
+        ("FROM python:latest\n", ""),
+        ("ARG PYTHON=3.13\nFROM python:${PYTHON}-slim\n", "3.13"),
+        ("FROM ghcr.io/astral-sh/uv:python3.13-bookworm-slim\n", "3.13"),
+        ("FROM registry.access.redhat.com/ubi9/python-312\n", "3.12"),
     ],
 )
 def test_the_version_of_python_is_that_of_the_image_at_the_bottom(text: str, version: str) -> None:
     assert dockerfile.python(text) == version
+
+
+def test_a_python_that_the_image_does_not_tell_is_compared_with_nothing(shop: Path) -> None:
+    (shop / "Dockerfile").write_text("FROM python:latest\n", "utf-8")
+    step = "{uses: actions/setup-python@v6, with: {python-version: '3.13'}}"
+    (shop / ".github/workflows").mkdir(parents=True)
+    (shop / ".github/workflows/a.yml").write_text(f"jobs: {{a: {{steps: [{step}, {{run: make test}}]}}}}\n", "utf-8")
+
+    with pytest.raises(CannotTell, match="no version of Python"):
+        parity.parity(Service(shop))
 
 
 @pytest.mark.parametrize(

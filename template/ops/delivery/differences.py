@@ -15,6 +15,7 @@ Leaves = dict[tuple[str, ...], Any]
 _NOTHING: Final = object()
 _HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}\Z")  # what kustomize appends to the names of what it generates
 _SHOWN: Final = 60
+_KEYS: Final = 3  # kind, name and a first key: less than that waives whole objects, whatever is changed in them
 
 
 def listed(file: Path) -> list[tuple[str, ...]]:
@@ -51,7 +52,13 @@ def _pattern(entry: Any, place: str) -> tuple[str, ...]:
 
 
 def problems(staging: Environment, production: Environment, allowed: list[tuple[str, ...]]) -> Iterator[str]:
-    """Every difference that nobody has listed, a sentence each."""
+    """Every difference that nobody has listed, and every entry that lists too much; a sentence each."""
+    for pattern in allowed:
+        if "**" in pattern[:_KEYS]:
+            yield (
+                f"deploy/differences.yaml: {'/'.join(pattern)} lets all of an object differ: name a key before **; "
+                "kind/name is enough for an object that only one of the environments has"
+            )
     there, here = leaves(staging), leaves(production)
     objects_there, objects_here = ({path[:2] for path in one} for one in (there, here))
     for path in sorted(objects_there ^ objects_here):

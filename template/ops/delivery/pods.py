@@ -1,10 +1,12 @@
 """Rules for the pods: probes, the time they get to stop, resources, and what they must not be able to do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from .objects import WORKLOADS, Environment, Object, at, containers, each, main_container, mapping, pod, texts, title
 
+# What may be wrong with the pods of a workload, in an environment.
+Rule = Callable[[Object, Environment], Iterator[str]]
 _PROBES: Final = {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
 # What stopping takes, each with its default in the service's settings.
 _STOPPING: Final = {
@@ -15,17 +17,18 @@ _STOPPING: Final = {
 _GRACE: Final = 30  # Kubernetes' default, in seconds
 
 
-def problems(environment: Environment) -> Iterator[str]:
-    """What is wrong with the pods of an environment, a sentence each."""
+def problems(environment: Environment, *rules: Rule) -> Iterator[str]:
+    """What is wrong with the pods of an environment by these rules, or by all; a sentence each."""
     found = list(environment.of(*WORKLOADS))
     if not found:
         yield f"there is no {', '.join(WORKLOADS[:-1])} or {WORKLOADS[-1]}: nothing would run"
     for workload in found:
-        for rule in (_probes, _grace, _resources, _hardened, _image):
+        for rule in rules or (probes, grace, _resources, hardened, exposed, _image):
             yield from (f"{title(workload)}: {problem}" for problem in rule(workload, environment))
 
 
-def _probes(workload: Object, _: Environment) -> Iterator[str]:
+def probes(workload: Object, _: Environment) -> Iterator[str]:
+    """Each probe asks what it is for: a dependency that is down must restart nothing, and get no requests."""
     main = main_container(workload)
     if not main:
         yield "no container is called app: alerts and these rules look for that name"
@@ -40,7 +43,8 @@ def _probes(workload: Object, _: Environment) -> Iterator[str]:
             yield f"{probe} asks port {port}, and must ask the port called http"
 
 
-def _grace(workload: Object, environment: Environment) -> Iterator[str]:
+def grace(workload: Object, environment: Environment) -> Iterator[str]:
+    """Stopping gets the time that it takes by the settings."""
     parts: dict[str, float] = {}
     for name, default in _STOPPING.items():
         value = _setting(name, main_container(workload), environment)
@@ -56,11 +60,11 @@ def _grace(workload: Object, environment: Environment) -> Iterator[str]:
             yield "how long preStop takes can't be told: use lifecycle.preStop.sleep.seconds"
             return
         parts["preStop"] = seconds
-    grace = pod(workload).get("terminationGracePeriodSeconds", _GRACE)
-    if not (isinstance(grace, int) and grace > sum(parts.values())):  # so that NaN is not enough, either
+    given = pod(workload).get("terminationGracePeriodSeconds", _GRACE)
+    if not (isinstance(given, int) and given > sum(parts.values())):  # so that NaN is not enough, either
         told = " + ".join(f"{name} {value:g}" for name, value in parts.items())
         yield (
-            f"terminationGracePeriodSeconds is {grace}, and must be more than {sum(parts.values()):g} ({told}): "
+            f"terminationGracePeriodSeconds is {given}, and must be more than {sum(parts.values()):g} ({told}): "
             "else requests in flight are cut"
         )
 
@@ -89,20 +93,35 @@ def _resources(workload: Object, _: Environment) -> Iterator[str]:
             yield f"container {container.get('name')} has no resources.{', resources.'.join(missing)}"
 
 
-def _hardened(workload: Object, _: Environment) -> Iterator[str]:
+def hardened(workload: Object, _: Environment) -> Iterator[str]:
+    """Who takes over a container has nothing but that."""
     spec = pod(workload)
     for key, wanted in (("automountServiceAccountToken", False), ("enableServiceLinks", False)):
         if spec.get(key) is not wanted:
             yield f"{key} must be {str(wanted).lower()}"
-    for key in ("hostNetwork", "hostPID", "hostIPC"):
+    for key in ("hostPID", "hostIPC"):
         if spec.get(key):
-            yield f"{key} must not be set: the pods would not be apart from their node"
+            yield _of_the_node(key)
+    for volume in each(spec, "volumes"):
+        if "hostPath" in volume:
+            yield _of_the_node(f"hostPath of volume {volume.get('name')}")
     for container in containers(workload):
         wrong = [name for name, holds in _restrictions(spec, container) if not holds]
         if wrong:
             yield f"container {container.get('name')} lacks {', '.join(wrong)} in its securityContext"
+
+
+def exposed(workload: Object, _: Environment) -> Iterator[str]:
+    """What of a pod is reached by its node's address, where no NetworkPolicy and no gateway is."""
+    if pod(workload).get("hostNetwork"):
+        yield _of_the_node("hostNetwork")
+    for container in containers(workload):
         if any("hostPort" in port for port in each(container, "ports")):
             yield f"container {container.get('name')} has a hostPort: it could be reached past the gateway"
+
+
+def _of_the_node(what: str) -> str:
+    return f"{what} must not be set: the pods would not be apart from their node"
 
 
 def _restrictions(spec: Object, container: Object) -> Iterator[tuple[str, bool]]:
@@ -112,6 +131,7 @@ def _restrictions(spec: Object, container: Object) -> Iterator[tuple[str, bool]]
     yield "runAsNonRoot: true", own.get("runAsNonRoot", all_.get("runAsNonRoot")) is True
     yield "runAsUser other than 0", own.get("runAsUser", all_.get("runAsUser")) not in (None, 0)
     yield "seccompProfile RuntimeDefault", seccomp in ("RuntimeDefault", "Localhost")
+    yield "privileged: false", not own.get("privileged")
     yield "allowPrivilegeEscalation: false", own.get("allowPrivilegeEscalation") is False
     yield "readOnlyRootFilesystem: true", own.get("readOnlyRootFilesystem") is True
     yield "capabilities drop ALL and add none", _no_capabilities(own)

@@ -2,13 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Final
 
-from .objects import WORKLOADS, Environment, Object, at, each, selects, texts, title
+from .objects import WORKLOADS, Environment, Object, at, each, main_container, mapping, selects, texts, title
 
 OPERATIONAL: Final = ("/livez", "/readyz", "/status", "/metrics", "/version")
 PRODUCTION: Final = "production"
-_EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
+# Shorter prefixes, by version of IP, are no network that one owner has, but a part of the internet.
+_SHORTEST: Final = {4: 8, 6: 16}
+# What Kubernetes' autoscaler and KEDA's call the fewest instances.
+_LEAST: Final = {"HorizontalPodAutoscaler": "minReplicas", "ScaledObject": "minReplicaCount"}
+# These pass connections on, whatever is asked on them.
+_WHOLE: Final = ("TLSRoute", "TCPRoute", "UDPRoute", "IngressRouteTCP", "IngressRouteUDP")
+# A path in a rule of Traefik; one of several is enough.
+_TRAEFIK: Final = re.compile(r"(PathPrefix|PathRegexp|Path)\(`([^`]*)`\)")
 
 
 def problems(environment: Environment) -> Iterator[str]:
@@ -19,9 +27,19 @@ def problems(environment: Environment) -> Iterator[str]:
 
 
 def _routes(environment: Environment) -> Iterator[str]:
-    for route in environment.of("HTTPRoute", "Ingress"):
-        found = _of_route(route) if route["kind"] == "HTTPRoute" else _of_ingress(route)
-        for kind, path, told in found:
+    readers = {
+        "HTTPRoute": _of_route,
+        "Ingress": _of_ingress,
+        "GRPCRoute": _of_grpc_route,
+        "VirtualService": _of_virtual_service,
+        "IngressRoute": _of_ingress_route,
+        **dict.fromkeys(_WHOLE, _of_connections),
+    }
+    services = set(_main_services(environment))
+    for route in environment.of(*readers):
+        if route["kind"] not in ("HTTPRoute", "Ingress") and not services & set(_called(route)):
+            continue  # it leads to something else
+        for kind, path, told in readers[route["kind"]](route):
             if open_ := [each for each in OPERATIONAL if _covers(kind, path, each)]:
                 yield f"{title(route)}: {told} publishes {', '.join(open_)}: list the paths of the API alone"
 
@@ -53,6 +71,61 @@ def _of_ingress(ingress: Object) -> Iterator[tuple[str, str, str]]:
         yield "PathPrefix", "/", "defaultBackend"
 
 
+def _of_grpc_route(route: Object) -> Iterator[tuple[str, str, str]]:
+    """A method of gRPC is the path /service/method."""
+    for rule in each(route, "spec", "rules"):
+        for match in each(rule, "matches") or [{}]:
+            service, method = at(match, "method", "service"), at(match, "method", "method")
+            path = f"/{service}/{method or ''}" if service else "/"
+            yield ("Exact" if service and method else "PathPrefix"), path, f"method {path}"
+
+
+def _of_virtual_service(route: Object) -> Iterator[tuple[str, str, str]]:
+    """Those of Istio that a gateway reads; the others are for callers inside the mesh."""
+    if set(texts(route, "spec", "gateways")) <= {"mesh"}:
+        return
+    kinds = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}
+    for rule in each(route, "spec", "http"):
+        rewrite = at(rule, "rewrite", "uri")
+        for match in each(rule, "match") or [{}]:
+            uri = mapping(match, "uri") or {"prefix": "/"}
+            for kind, path in uri.items():
+                yield kinds.get(kind, "PathPrefix"), str(rewrite or path), f"{kind} {path}"
+    if at(route, "spec", "tcp") or at(route, "spec", "tls"):
+        yield from _of_connections(route)
+
+
+def _of_ingress_route(route: Object) -> Iterator[tuple[str, str, str]]:
+    kinds = {"Path": "Exact", "PathPrefix": "PathPrefix", "PathRegexp": "RegularExpression"}
+    for rule in each(route, "spec", "routes"):
+        for kind, path in _TRAEFIK.findall(str(rule.get("match"))) or [("PathPrefix", "/")]:
+            yield kinds[kind], path, f"{kind} {path}"
+
+
+def _of_connections(_: Object) -> Iterator[tuple[str, str, str]]:
+    yield "PathPrefix", "/", "it passes connections on as they are, so it"
+
+
+def _main_services(environment: Environment) -> Iterator[str]:
+    """Names of the Services that lead to the service itself."""
+    for service in environment.of("Service"):
+        selector = {"matchLabels": mapping(service, "spec", "selector")}
+        if any(main_container(one) and selects(selector, one) for one in environment.of(*WORKLOADS)):
+            yield str(at(service, "metadata", "name"))
+
+
+def _called(value: object) -> Iterator[str]:
+    """Names, short, that stand in a route for what it leads to."""
+    if isinstance(value, dict):
+        yield from (str(value[key]).partition(".")[0] for key in ("name", "host") if isinstance(value.get(key), str))
+        for key, one in value.items():
+            if key != "metadata":
+                yield from _called(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _called(one)
+
+
 def _covers(kind: str, path: str, route: str) -> bool:
     """Whether a match lets an operational route through, or something below one."""
     if kind == "RegularExpression":
@@ -80,9 +153,21 @@ def _network(environment: Environment) -> Iterator[str]:
     for policy in environment.of("NetworkPolicy"):
         for rules, peers in (("ingress", "from"), ("egress", "to")):
             for number, rule in enumerate(each(policy, "spec", rules)):
-                wide = [at(one, "ipBlock", "cidr") for one in each(rule, peers)]
-                if not rule.get(peers) or any(one in _EVERYWHERE for one in wide):
+                if not rule.get(peers) or any(map(_is_everybody, each(rule, peers))):
                     yield f"{title(policy)}: {rules} {number} has everybody in `{peers}`: name who is meant"
+                elif rules == "ingress" and not rule.get("ports"):
+                    yield f"{title(policy)}: {rules} {number} lets callers reach every port: name the port called http"
+
+
+def _is_everybody(peer: Object) -> bool:
+    """Whether a policy's peer is the internet, or a good part of it, or all pods of the cluster."""
+    if "ipBlock" in peer:
+        try:
+            network = ip_network(str(at(peer, "ipBlock", "cidr")), strict=False)
+        except ValueError:
+            return False
+        return network.prefixlen < _SHORTEST[network.version] and not network.is_private
+    return "namespaceSelector" in peer and not (peer["namespaceSelector"] or peer.get("podSelector"))
 
 
 def _certificates(environment: Environment) -> Iterator[str]:
@@ -103,11 +188,12 @@ def _secrets(environment: Environment) -> Iterator[str]:
 
 def _enough(environment: Environment) -> Iterator[str]:
     for workload in environment.of(*WORKLOADS):
-        scaler = next((one for one in environment.of("HorizontalPodAutoscaler") if _scales(one, workload)), None)
+        scaler = next((one for one in environment.of(*_LEAST) if _scales(one, workload)), None)
         if scaler is None:
             count, place = at(workload, "spec", "replicas"), "replicas"
         else:
-            count, place = at(scaler, "spec", "minReplicas"), f"minReplicas of {title(scaler)}"
+            least = _LEAST[scaler["kind"]]
+            count, place = at(scaler, "spec", least), f"{least} of {title(scaler)}"
         if not isinstance(count, int) or count < 2:
             yield f"{title(workload)}: {place} is {count or 1}, and must be at least 2: one instance alone would fail"
         if not any(selects(at(one, "spec", "selector"), workload) for one in environment.of("PodDisruptionBudget")):
@@ -115,5 +201,6 @@ def _enough(environment: Environment) -> Iterator[str]:
 
 
 def _scales(scaler: Object, workload: Object) -> bool:
-    target = at(scaler, "spec", "scaleTargetRef")
-    return (at(target, "kind"), at(target, "name")) == (workload["kind"], at(workload, "metadata", "name"))
+    target = mapping(scaler, "spec", "scaleTargetRef")
+    kind = target.get("kind") or ("Deployment" if scaler["kind"] == "ScaledObject" else None)
+    return (kind, target.get("name")) == (workload["kind"], at(workload, "metadata", "name"))

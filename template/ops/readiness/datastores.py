@@ -107,5 +107,5 @@ def _modules(service: Service) -> Iterator[str]:
 
 def _claims(service: Service) -> Iterator[str]:
     for file in sorted((service.root / "deploy").rglob("*.y*ml")):
-        if _CLAIM.search(file.read_text("utf-8", "replace")):
+        if file.is_file() and _CLAIM.search(file.read_text("utf-8", "replace")):
             yield f"a volume, claimed in {file.relative_to(service.root).as_posix()}"

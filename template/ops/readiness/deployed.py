@@ -19,6 +19,8 @@ def documents(service: Service, *folders: str) -> Iterator[tuple[str, dict[str, 
     """
     for folder in folders or FOLDERS:
         for file in sorted((service.root / folder).rglob("*.y*ml")):
+            if not file.is_file():
+                continue
             path = file.relative_to(service.root).as_posix()
             try:
                 found = list(yaml.load_all(service.text(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

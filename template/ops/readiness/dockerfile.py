@@ -8,6 +8,7 @@ from typing import Final
 from .outcome import Failed
 
 _FROM: Final = re.compile(r"(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE).match
+_ARGUMENT: Final = re.compile(r"\$\{?(\w+)\}?")
 
 
 @dataclass
@@ -45,20 +46,32 @@ class Stage:
 
 
 def stages(text: str) -> list[Stage]:
-    """The stages of a Dockerfile.
+    """The stages of a Dockerfile; a base is told with the defaults of the arguments before the first of them.
 
     Raises:
         Failed: there is none.
     """
     found: list[Stage] = []
+    arguments: dict[str, str] = {}
     for name, rest in _instructions(text):
         if name == "FROM" and (match := _FROM(rest)):
-            found.append(Stage(match[1], match[2] or ""))
+            base = _ARGUMENT.sub(lambda one: arguments.get(one[1], one[0]), match[1])
+            found.append(Stage(base, match[2] or ""))
+        elif name == "ARG" and not found:
+            argument, _, default = rest.partition("=")
+            arguments[argument] = default.strip("\"'")
         elif found:
             found[-1].instructions.append((name, rest))
     if not found:
         raise Failed("Dockerfile: there is no FROM in it")
     return found
+
+
+def bases(given: list[Stage]) -> list[str]:
+    """The images from elsewhere that stages begin with, as far as the file tells them."""
+    names = {stage.name.lower() for stage in given}
+    found = dict.fromkeys(stage.base for stage in given if stage.base.lower() not in {*names, "scratch"})
+    return [each for each in found if "$" not in each]
 
 
 def python(text: str) -> str:
@@ -67,8 +80,8 @@ def python(text: str) -> str:
     base = stages(text)[-1].base
     while base in known and known[base].base != base:
         base = known[base].base
-    match = re.search(r"python:(\d+\.\d+)", base)
-    return match[1] if match else ""
+    match = re.search(r"python[:-]?(3)\.?(\d{1,2})\b", base)  # python:3.13, uv:python3.13, ubi9/python-313
+    return f"{match[1]}.{match[2]}" if match else ""
 
 
 def _instructions(text: str) -> list[tuple[str, str]]:

@@ -1,14 +1,15 @@
 """The environments of deploy/ as kustomize renders them: once in a run, for all checks that ask."""
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
 
 import yaml
-from ops.delivery import objects, reading
-from ops.delivery.objects import WORKLOADS, Environment, Object, at, main_container, selects
+from ops.delivery import objects, pods, reading
+from ops.delivery.objects import WORKLOADS, Environment, Object, at, main_container, mapping, selects, title
 
 from .outcome import CannotTell, Failed
 from .service import Service
@@ -16,6 +17,18 @@ from .service import Service
 DEPLOY: Final = "deploy"
 PRODUCTION: Final = "production"
 STAGING: Final = "staging"
+# Kubernetes' autoscaler, and KEDA's: what each calls its bounds, with their defaults.
+SCALERS: Final = {
+    "HorizontalPodAutoscaler": (("minReplicas", 1), ("maxReplicas", None)),
+    "ScaledObject": (("minReplicaCount", 0), ("maxReplicaCount", 100)),
+}
+# What kubectl puts before an error: its kind, the time, the process, and the line of the program.
+_LOGGED: Final = re.compile(r"\b[EFIW]\d{4} [\d:.]+ +\d+ \S+:\d+\] ")
+_UNITS: Final = {
+    **{unit: 1000.0**power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)},
+    **{f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", 1)},
+}
+_QUANTITY: Final = re.compile(rf"\+?((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)({'|'.join(_UNITS)})\Z").match
 
 
 def environments(service: Service) -> dict[str, Environment]:
@@ -54,21 +67,66 @@ def workload(environment: Environment) -> Object:
     return found[0]
 
 
+def folders(service: Service) -> list[Path]:
+    """The folders of the environments that are there for kustomize."""
+    files = sorted((service.root / DEPLOY).glob("*/kustomization.yaml"))
+    return [file.parent for file in files if file.parent.name != reading.SHARED]
+
+
+def broken(service: Service, rule: pods.Rule) -> list[str]:
+    """What a rule for pods has against the service's own, in all environments.
+
+    Nothing where they can't be rendered: the rows on manifests say so, and those on the running service need not, too.
+    """
+    try:
+        mains = [(one, workload(one)) for one in environments(service).values()]
+    except (CannotTell, Failed):
+        return []
+    return [f"{DEPLOY}/{one.name}: {title(main)}: {problem}" for one, main in mains for problem in rule(main, one)]
+
+
 def scaler(environment: Environment, of: Object) -> Object:
-    """The autoscaler of a workload, or an empty one."""
+    """The autoscaler of a workload, Kubernetes' own or KEDA's; or an empty one."""
     wanted = of["kind"], at(of, "metadata", "name")
-    for one in environment.of("HorizontalPodAutoscaler"):
-        target = at(one, "spec", "scaleTargetRef")
-        if (at(target, "kind"), at(target, "name")) == wanted:
+    for one in environment.of(*SCALERS):
+        target = mapping(one, "spec", "scaleTargetRef")
+        kind = target.get("kind") or ("Deployment" if one["kind"] == "ScaledObject" else None)
+        if (kind, target.get("name")) == wanted:
             return one
     return {}
+
+
+def bounds(scaler: Object) -> tuple[object, object]:
+    """How many instances an autoscaler leaves at least and makes at most, with the defaults of its kind."""
+    (low, least), (high, most) = SCALERS[scaler["kind"]]
+    spec = mapping(scaler, "spec")
+    return spec.get(low, least), spec.get(high, most)
 
 
 def fewest(environment: Environment, of: Object) -> int:
     """How many instances of a workload there are when there is least to do."""
     scaled = scaler(environment, of)
-    count = at(scaled, "spec", "minReplicas") if scaled else at(of, "spec", "replicas")
+    count = bounds(scaled)[0] if scaled else at(of, "spec", "replicas")
     return count if isinstance(count, int) else 1
+
+
+def count(value: object, of: int) -> float:
+    """How many a number or a share, as `50%`, of so many are."""
+    if isinstance(value, int):
+        return value
+    match = re.fullmatch(r"(\d+)%", str(value))
+    return int(match[1]) * of / 100 if match else 0
+
+
+def rolls_all(of: Object, least: int) -> bool:
+    """Whether a workload's roll-out may stop all of so many instances before new ones are there."""
+    return count(at(of, "spec", "strategy", "rollingUpdate", "maxUnavailable"), least) >= least
+
+
+def quantity(value: object) -> float | None:
+    """An amount as Kubernetes writes it, such as `200m` or `1Gi`; None if it is none."""
+    match = _QUANTITY(str(value))
+    return float(match[1]) * _UNITS[match[2] or ""] if match else None
 
 
 def selected(environment: Environment, kind: str, of: Object, *selector: str) -> list[Object]:
@@ -100,7 +158,7 @@ def with_component(service: Service, component: str) -> Environment:
         try:
             return Environment(PRODUCTION, reading.objects(reading.build(folder), component))
         except reading.DeliveryError as error:
-            raise Failed(f"{component}: {error}".replace(str(folder), PRODUCTION)) from None
+            raise Failed(f"{component}: {_plain(service, error)}".replace(str(folder), PRODUCTION)) from None
 
 
 def named(objects: list[Object]) -> str:
@@ -110,7 +168,7 @@ def named(objects: list[Object]) -> str:
 
 def _environments(service: Service) -> dict[str, Environment]:
     deploy = service.root / DEPLOY
-    if not any(file.parent.name != reading.SHARED for file in deploy.glob("*/kustomization.yaml")):
+    if not folders(service):
         raise CannotTell(f"{DEPLOY}/ has no environment for kustomize: nothing tells how the service runs")
     if not (shutil.which("kustomize") or shutil.which("kubectl")):
         raise CannotTell(
@@ -120,4 +178,12 @@ def _environments(service: Service) -> dict[str, Environment]:
     try:
         return {one.name: one for one in reading.built(deploy)}
     except reading.DeliveryError as error:
-        raise Failed(str(error).replace(f"{service.root}/", "")) from None
+        raise Failed(_plain(service, error)) from None
+
+
+def _plain(service: Service, error: reading.DeliveryError) -> str:
+    """What went wrong, by paths in the service; the same words each time, for whoever compares two reports."""
+    text = _LOGGED.sub("", str(error))
+    for root in (service.root.absolute(), service.root.resolve()):
+        text = text.replace(f"{root}{os.sep}", "")
+    return text

@@ -1,9 +1,9 @@
-"""Kubernetes' roles, and who is bound to them, as the manifests have them."""
+"""Kubernetes' roles, and who is bound to them, as the rendered manifests have them: a patch may change any."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import deployed
+from . import manifests
 from .service import Service
 
 Object = dict[str, Any]
@@ -17,50 +17,64 @@ FORBIDDEN: Final = {
     "serviceaccounts/token": "tokens of service accounts",
 }
 RIGHTS: Final = {"impersonate", "bind", "escalate"}
-EVERYBODY: Final = {"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:masters"}
+# How groups begin that nobody was asked into; that of all service accounts ends with a namespace, or without one.
+EVERYBODY: Final = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:masters")
 
 
 class Access:
-    """All roles and bindings.
+    """All roles and bindings of all environments.
 
     Attributes:
-        roles: each with the path of its file.
+        roles: each with its environment's name.
         bindings: likewise.
     """
 
     def __init__(self, service: Service) -> None:
-        known = list(deployed.documents(service))
-        self.roles = [(path, each) for path, each in known if each.get("kind") in ("Role", "ClusterRole")]
-        self.bindings = [
-            (path, each) for path, each in known if each.get("kind") in ("RoleBinding", "ClusterRoleBinding")
-        ]
+        self._environments = manifests.environments(service) if manifests.folders(service) else {}
+        self.roles = self._of("Role", "ClusterRole")
+        self.bindings = self._of("RoleBinding", "ClusterRoleBinding")
+
+    def _of(self, *kinds: str) -> list[tuple[str, Object]]:
+        return [(environment, one) for environment, known in self._environments.items() for one in known.of(*kinds)]
 
     def problems(self) -> Iterator[str]:
-        """What gives somebody more than their work needs."""
-        for path, role in self.roles:
-            yield from (f"{path}: {name(role)}: {problem}" for problem in _of_role(role))
-        for path, binding in self.bindings:
-            yield from (f"{path}: {name(binding)}: {problem}" for problem in _of_binding(binding))
-        yield from self._of_developers()
+        """What gives somebody more than their work needs; once, whatever the number of environments that have it."""
+        found: dict[str, str] = {}
+        for environment in self._environments:
+            for problem in self._problems(environment):
+                found.setdefault(problem, f"{manifests.DEPLOY}/{environment}: {problem}")
+        yield from found.values()
 
-    def _of_developers(self) -> Iterator[str]:
-        """Those who may only read are in no group that may write."""
-        readers = {name(role).removeprefix("service-") for _, role in self.roles if not set(_verbs(role)) - READING}
-        writing: set[str] = set()
-        reading: set[str] = set()
-        for _, binding in self.bindings:
-            role = str((binding.get("roleRef") or {}).get("name"))
-            to = reading if any(role.endswith(each) for each in readers) else writing
-            to |= {str(each.get("name")) for each in binding.get("subjects") or ()}
-        if self.bindings and not reading - writing:
-            yield "nobody is bound to a role that may read logs and metrics alone"
-        if self.bindings and not writing:
-            yield "nobody is bound to a role that may operate the service"
+    def _problems(self, environment: str) -> Iterator[str]:
+        roles = [one for at, one in self.roles if at == environment]
+        bindings = [one for at, one in self.bindings if at == environment]
+        for role in roles:
+            yield from (f"{name(role)}: {problem}" for problem in _of_role(role))
+        for binding in bindings:
+            yield from (f"{name(binding)}: {problem}" for problem in _of_binding(binding))
+        if bindings:
+            yield from _of_developers(roles, bindings)
+        elif roles:
+            yield "no role is bound to anybody: bind them in deploy/common/access.yaml"
 
 
 def name(given: Object) -> str:
     """The object's own name."""
     return str((given.get("metadata") or {}).get("name"))
+
+
+def _of_developers(roles: list[Object], bindings: list[Object]) -> Iterator[str]:
+    """Those who may only read are in no group that may write."""
+    readers = {name(role) for role in roles if not set(_verbs(role)) - READING}
+    writing: set[str] = set()
+    reading: set[str] = set()
+    for binding in bindings:
+        to = reading if str((binding.get("roleRef") or {}).get("name")) in readers else writing
+        to |= {str(each.get("name")) for each in binding.get("subjects") or ()}
+    if not reading - writing:
+        yield "nobody is bound to a role that may read logs and metrics alone"
+    if not writing:
+        yield "nobody is bound to a role that may operate the service"
 
 
 def _verbs(role: Object) -> Iterator[str]:
@@ -87,7 +101,7 @@ def _of_binding(binding: Object) -> Iterator[str]:
     if not subjects:
         yield "binds nobody"
     for each in subjects:
-        if each.get("name") in EVERYBODY:
+        if str(each.get("name")).startswith(EVERYBODY):
             yield f"binds {each['name']}, which is everybody"
         elif each.get("kind") == "User":
             yield f"binds the person {each.get('name')}: bind a group, whose members are reviewed"

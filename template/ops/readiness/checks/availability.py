@@ -31,34 +31,21 @@ def availability_target(service: Service) -> str:
         raise Failed(f"{target:g} % is promised, and deploy/{PRODUCTION} has {'; '.join(lacking)}")
     if target >= MORE:
         _told(service, target)
-    least = _least(environment, main)
+    least = manifests.fewest(environment, main)
     return f"{target:g} % is promised; deploy/{PRODUCTION} has at least {least} instances, and what else that needs"
 
 
 def _lacking(environment: objects.Environment, main: dict[str, Any], target: float) -> Iterator[str]:
     wanted = next(count for least, count in INSTANCES if target >= least)
-    if (count := _least(environment, main)) < wanted:
+    if (count := manifests.fewest(environment, main)) < wanted:
         yield f"{count} instance{'s' if count > 1 else ''} at times of little load, and {wanted} are needed"
     rolling = objects.mapping(main, "spec", "strategy", "rollingUpdate")
-    if target >= ROLLING and main.get("kind") == "Deployment" and rolling.get("maxUnavailable") not in (0, "0%"):
+    some = rolling.get("maxUnavailable") not in (0, "0%") and not manifests.rolls_all(main, count)  # all: the row spof
+    if target >= ROLLING and main.get("kind") == "Deployment" and some:
         yield "a rollout that takes instances away before new ones are there: maxUnavailable must be 0"
     keys = [each.get("topologyKey") for each in objects.each(objects.pod(main), "topologySpreadConstraints")]
     if target >= ZONES and ZONE not in keys:
         yield f"no spread over zones ({ZONE})"
-
-
-def _least(environment: objects.Environment, main: dict[str, Any]) -> int:
-    """How many instances there are at times of little load."""
-    title = (main.get("kind"), objects.at(main, "metadata", "name"))
-    for each in environment.of("HorizontalPodAutoscaler"):
-        scaled = objects.mapping(each, "spec", "scaleTargetRef")
-        if (scaled.get("kind"), scaled.get("name")) == title:
-            return _count(objects.at(each, "spec", "minReplicas"))
-    return _count(objects.at(main, "spec", "replicas"))
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 1
 
 
 def _told(service: Service, target: float) -> None:

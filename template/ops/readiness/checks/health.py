@@ -6,7 +6,8 @@ import sys
 from time import monotonic
 
 import httpx2
-from ops.readiness import parsing, pipelines, planted, sources
+from ops.delivery import pods
+from ops.readiness import manifests, parsing, pipelines, planted, sources
 from ops.readiness.instance import until
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import live
@@ -21,6 +22,7 @@ from ops.smoke.target import Surroundings, Wanted
 from ops.smoke.trust import Trust
 
 _REQUEST_SECONDS = 10.0
+_SHOWN = 3
 
 
 @live("status-token")
@@ -50,7 +52,9 @@ def status_token(service: Service) -> str:
 
 @live("health")
 def health(service: Service) -> str:
-    """Liveness says that the process answers, readiness that requests should be sent here."""
+    """Liveness says that the process answers, readiness that requests should be sent here; each probe asks its own."""
+    if wrong := manifests.broken(service, pods.probes):
+        raise Failed("; ".join(wrong[:_SHOWN]))
     at = ground(service)
     instance = at.main()
     live_, ready = (instance.get(path).status_code for path in ("/livez", "/readyz"))

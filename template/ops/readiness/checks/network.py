@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any, Final
 
-from ops.delivery import surroundings
+from ops.delivery import pods, surroundings
 from ops.delivery.objects import Environment, Object, at, each, mapping, title
 from ops.readiness import datastores, manifests, objectives
 from ops.readiness.outcome import Failed, NotApplicable
@@ -13,6 +13,7 @@ from ops.readiness.registry import static
 from ops.readiness.service import Service
 
 _REACHED: Final = re.compile(r"NetworkPolicy|^Service/|reached past the gateway")
+_SHOWN: Final = 3
 _PUBLISHED: Final = re.compile(r" publishes (?P<what>[^:]*)")
 _CLOCK: Final = ("node_timex_offset_seconds", "node_timex_sync_status", "node_ntp_offset_seconds")
 _EXPIRY: Final = ("probe_ssl_earliest_cert_expiry", "certmanager_certificate_expiration_timestamp_seconds")
@@ -24,8 +25,8 @@ def network_isolation(service: Service) -> str:
     known = manifests.environments(service)
     for name, environment in known.items():
         wrong = [one for one in surroundings.problems(environment) if _REACHED.search(one)]
-        if wrong or (wrong := list(_host_ports(environment))):
-            raise Failed(f"deploy/{name}: {'; '.join(wrong[:3])}")
+        if wrong or (wrong := list(pods.problems(environment, pods.exposed))):
+            raise Failed(f"deploy/{name}: {'; '.join(wrong[:_SHOWN])}")
     production = manifests.environment(service)
     policies = manifests.selected(production, "NetworkPolicy", manifests.workload(production), "spec", "podSelector")
     callers = sorted({caller for one in policies for caller in _peers(one, "ingress", "from")})
@@ -34,16 +35,6 @@ def network_isolation(service: Service) -> str:
         f"in {', '.join(known)} all is denied but what {manifests.named(policies)} list: in production "
         f"{', '.join(callers) or 'nobody'} may call it, and it may call {', '.join(called) or 'nobody'}"
     )
-
-
-def _host_ports(environment: Environment) -> Iterator[str]:
-    main = manifests.workload(environment)
-    spec = mapping(main, "spec", "template", "spec")
-    if spec.get("hostNetwork"):
-        yield f"{title(main)}: hostNetwork puts its ports on the node"
-    for one in each(spec, "containers"):
-        if any("hostPort" in port for port in each(one, "ports")):
-            yield f"{title(main)}: container {one.get('name')} has a hostPort"
 
 
 def _peers(policy: Object, rules: str, key: str) -> Iterator[str]:
@@ -60,12 +51,12 @@ def _peers(policy: Object, rules: str, key: str) -> Iterator[str]:
 def api_gateway(service: Service) -> str:
     """What is published goes through the gateway, by the paths of the API alone."""
     production = manifests.environment(service)
-    routes = list(production.of("HTTPRoute", "Ingress"))
-    if not routes:
-        raise NotApplicable(f"deploy/{production.name} publishes nothing: there is no HTTPRoute and no Ingress")
     for problem in surroundings.problems(production):
         if _PUBLISHED.search(problem):
             raise Failed(f"deploy/{production.name}: {problem}")
+    routes = list(production.of("HTTPRoute", "Ingress"))
+    if not routes:
+        raise NotApplicable(f"deploy/{production.name} publishes nothing: there is no HTTPRoute and no Ingress")
     for route in routes:
         if not (each(route, "spec", "parentRefs") or at(route, "spec", "ingressClassName")):
             raise Failed(f"deploy/{production.name}: {title(route)} names no gateway (parentRefs, ingressClassName)")

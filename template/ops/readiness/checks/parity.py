@@ -22,6 +22,11 @@ def parity(service: Service) -> str:
     names = _image_names(service)
     if len(set(names.values())) > 1:
         raise Failed(f"environments run different images: {', '.join(f'{e}: {n}' for e, n in names.items())}")
+    if tested and not image:
+        raise CannotTell(
+            f"the Dockerfile's base tells no version of Python, as python:3.13 does: whether it is the one that "
+            f"{', '.join(sorted(tested))} tests on is not known"
+        )
     if not tested and not names:
         raise CannotTell("no workflow that runs the tests, and no deploy/*/kustomization.yaml, could be read")
     return (

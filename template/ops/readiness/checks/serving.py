@@ -1,5 +1,7 @@
 """Serving: several workers, the death of one, and a stop that loses nothing."""
 
+from ops.delivery import pods
+from ops.readiness import manifests
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import live
 from ops.readiness.running import WORKERS, ground
@@ -32,7 +34,9 @@ def workers(service: Service) -> str:
 
 @live("drain")
 def drain(service: Service) -> str:
-    """SIGTERM under load fails no request, and the process ends by itself with status 0."""
+    """SIGTERM under load fails no request, the process ends by itself with status 0, and is given the time for it."""
+    if wrong := manifests.broken(service, pods.grace):
+        raise Failed("; ".join(wrong))
     seen = story(ground(service))
     load = seen.drained
     if load.failed:
