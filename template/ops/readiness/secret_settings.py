@@ -37,6 +37,8 @@ def values(service: Service) -> Iterator[str]:
 
 def _in_configuration(service: Service, known: dict[str, str]) -> Iterator[str]:
     for file in sorted((service.root / "config").rglob("*.y*ml")):
+        if not file.is_file():
+            continue
         path = file.relative_to(service.root).as_posix()
         document = service.mapping(path) if file.read_text("utf-8", "replace").strip() else {}
         for key in known.values():

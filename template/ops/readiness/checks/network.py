@@ -161,7 +161,7 @@ def _alert(service: Service, metrics: tuple[str, ...], what: str) -> str:
     Raises:
         Failed: there is none.
     """
-    for rule in objectives.alerting_rules(service):
+    for rule in objectives.standing_rules(service):
         if set(metrics) & objectives.metrics_of(str(rule["expr"])):
             return str(rule["alert"])
     raise Failed(f"{objectives.RULES}: no alert watches {what} ({' or '.join(metrics)})")
