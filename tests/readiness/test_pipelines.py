@@ -115,7 +115,7 @@ jobs:
     assert (image.name, staging.environment, production.environment) == ("image", "staging", "production")
     assert production.needs == {"image", "staging"}
     assert (staging.lines, production.lines) == (("make deploy", "make load"), ("make deploy",))
-    assert production.after_failure == ("make rollback",)
+    assert [each.text for each in production.after_failure] == ["make rollback"]
     assert production.events == {"tag"}
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ops.readiness import leaks, owners, rbac, scans, secret_settings
+from ops.readiness import leaks, owners, pipelines, rbac, secret_settings
 from ops.readiness.checks import security
 from ops.readiness.outcome import Failed, NotApplicable, Open
 from ops.readiness.service import Service
@@ -201,10 +201,11 @@ def pipeline(root: Path, command: str, rest: str = "") -> Service:
     ],
 )
 def test_a_scan_is_what_runs_it(tmp_path: Path, command: str, found: bool) -> None:
-    (job,) = [each for each in scans.jobs(pipeline(tmp_path, command)) if each.name == "scan"]
+    [platform] = pipelines.platforms(pipeline(tmp_path, command))
+    (job,) = platform.jobs
 
-    assert bool(security.CODE.search(job.commands)) == found
-    assert job.triggers == {"pull_request", "schedule", "workflow_call"}
+    assert security.CODE.by(job) == found
+    assert (job.place, job.events) == (".github/workflows/check.yml: a: scan", {"pull_request", "schedule"})
 
 
 def test_a_job_that_is_off_or_may_fail_scans_nothing(tmp_path: Path) -> None:

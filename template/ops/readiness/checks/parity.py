@@ -50,14 +50,20 @@ def _tested_on(service: Service) -> dict[str, set[str]]:
 
 
 def _versions(step: dict[str, Any], job: dict[str, Any], document: dict[Any, Any]) -> list[str]:
-    given = str((step.get("with") or {}).get("python-version", ""))
+    given = str(_at(step, "with", "python-version") or "")
     if name := re.fullmatch(r"\$\{\{\s*(inputs|matrix)\.([\w-]+)\s*\}\}", given):
         if name[1] == "matrix":
-            listed = ((job.get("strategy") or {}).get("matrix") or {}).get(name[2]) or []
-            return [".".join(str(each).split(".")[:2]) for each in listed]
-        calls = (document.get(True) or document.get("on") or {}).get("workflow_call") or {}
-        given = str(((calls.get("inputs") or {}).get(name[2]) or {}).get("default", ""))
+            listed = _at(job, "strategy", "matrix", name[2])  # an expression makes what is not known here
+            return [".".join(str(each).split(".")[:2]) for each in listed] if isinstance(listed, list) else []
+        given = str(_at(document.get(True) or document.get("on"), "workflow_call", "inputs", name[2], "default") or "")
     return [found[1]] if (found := re.fullmatch(r"(\d+\.\d+)(\.\d+)?", given)) else []
+
+
+def _at(part: Any, *names: str) -> Any:
+    """What stands at a path of keys; None if something else than keys and values stands on the way."""
+    for name in names:
+        part = part.get(name) if isinstance(part, dict) else None
+    return part
 
 
 def _image_names(service: Service) -> dict[str, str]:
