@@ -43,6 +43,7 @@ class Job:
         after_failure: the commands that are run because another has failed.
         choices: what somebody who starts it by hand can choose.
         signed_off: a person has to let it start.
+        waits: names of all jobs that it waits for, whatever becomes of them.
     """
 
     place: str
@@ -55,6 +56,7 @@ class Job:
     after_failure: tuple[Command, ...] = ()
     choices: tuple[str, ...] = ()
     signed_off: bool = False
+    waits: frozenset[str] = frozenset()
 
     @property
     def file(self) -> str:
@@ -113,8 +115,13 @@ def _platforms(service: Service) -> list[Platform]:
 # --- GitHub
 
 
+def workflows(service: Service) -> dict[str, dict[Any, Any]]:
+    """Those of GitHub that can be read, by their paths."""
+    return service.once("workflows", lambda: _workflows(service))[0]
+
+
 def unread(service: Service) -> list[str]:
-    """Why workflows can't be read: they start nothing, and GitHub says so."""
+    """Why the others can't be read: they start nothing."""
     return service.once("workflows", lambda: _workflows(service))[1]
 
 
@@ -131,7 +138,7 @@ def _workflows(service: Service) -> tuple[dict[str, dict[Any, Any]], list[str]]:
 
 
 def _of_github(service: Service) -> Iterator[Job]:
-    known, _ = service.once("workflows", lambda: _workflows(service))
+    known = workflows(service)
     changed = _code(service)
     for path, document in known.items():
         triggers = _triggers(document)
@@ -209,6 +216,7 @@ class _Start:
     event: str
     caller: str = ""
     needs: frozenset[str] = frozenset()
+    waits: frozenset[str] = frozenset()
     inputs: Mapping[str, Any] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
     depth: int = 0
@@ -219,12 +227,14 @@ _DEEPEST: Final = 10  # GitHub calls no further
 
 def _jobs(path: str, document: Mapping[Any, Any], known: Mapping[str, Any], start: _Start) -> Iterator[Job]:
     jobs = {str(name): job for name, job in _mapping(document.get("jobs")).items() if isinstance(job, dict)}
-    needed = {name: _needs(job) for name, job in jobs.items()}
+    needed, awaited = ({name: of(job) for name, job in jobs.items()} for of in (_needs, _awaited))
     for name, job in jobs.items():
         if not _active(job, start) or _forgiven(job, start):
             continue
         place, used = f"{path}: {name}", str(job.get("uses") or "")
-        here = start if start.caller else replace(start, caller=name, needs=_closed(needed, name))
+        here = start
+        if not start.caller:
+            here = replace(start, caller=name, needs=_closed(needed, name), waits=_closed(awaited, name))
         if used.startswith("./") and start.depth < _DEEPEST:
             called = known.get(used.removeprefix("./").partition("@")[0], {})
             given = {key: _filled(value, start.inputs) for key, value in _mapping(job.get("with")).items()}
@@ -256,6 +266,7 @@ def _job(place: str, job: Mapping[str, Any], start: _Start) -> Job:
         tuple(command for each in mending for command in _commands(each, start)),
         start.choices,
         bool(named),
+        start.waits,
     )
 
 
@@ -284,10 +295,14 @@ def _forgiven(part: Mapping[str, Any], start: _Start) -> bool:
     return bool(given) and holds(_condition({"if": given}), start.inputs, start.event) is not False
 
 
+def _awaited(job: Mapping[str, Any]) -> list[str]:
+    given = job.get("needs") or []
+    return [given] if isinstance(given, str) else [str(each) for each in given]
+
+
 def _needs(job: Mapping[str, Any]) -> list[str]:
     """What has to succeed before a job: all that it needs, unless it says that it is run whatever becomes of that."""
-    given = job.get("needs") or []
-    named = [given] if isinstance(given, str) else [str(each) for each in given]
+    named = _awaited(job)
     condition = _condition(job)
     if not _REGARDLESS.search(condition):
         return named
@@ -336,7 +351,8 @@ def _of_gitlab(service: Service) -> Iterator[Job]:
         for name, each in document.items()
         if isinstance(each, dict) and not str(name).startswith(".") and ("script" in each or "extends" in each)
     }
-    needed = {name: list(_gitlab_needs(name, job, jobs, stages)) for name, job in jobs.items()}
+    awaited = {name: list(_gitlab_awaited(name, job, jobs, stages)) for name, job in jobs.items()}
+    needed = {name: [] if jobs[name].get("when") == "always" else before for name, before in awaited.items()}
     whole = {event for event, _ in _gitlab_events(_mapping(document.get("workflow")))}
     for name, job in jobs.items():
         started = [(event, by_hand) for event, by_hand in _gitlab_events(job) if event in whole | {"manual"}]
@@ -356,6 +372,7 @@ def _of_gitlab(service: Service) -> Iterator[Job]:
             tuple(at_end),
             (named,) if by_hand and named else (),
             by_hand,
+            _closed(awaited, name),
         )
 
 
@@ -370,9 +387,7 @@ def _extended(document: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, 
     return {**whole, **job, "variables": variables}
 
 
-def _gitlab_needs(name: str, job: Mapping[str, Any], jobs: Mapping[str, Any], stages: list[str]) -> Iterator[str]:
-    if job.get("when") == "always":
-        return
+def _gitlab_awaited(name: str, job: Mapping[str, Any], jobs: Mapping[str, Any], stages: list[str]) -> Iterator[str]:
     if "needs" in job:
         yield from (str(each.get("job") if isinstance(each, dict) else each) for each in job["needs"] or ())
         return

@@ -93,7 +93,10 @@ def _lost(service: Service, platforms: set[str], text: str) -> Iterator[str]:
 
 @static("release-promote")
 def release_promote(service: Service) -> str:
-    """What was tried in staging goes to production, by the same digest; nothing is built on the way."""
+    """What was tried in staging goes to production, by the same digest; nothing is built on the way.
+
+    That production waits for what has succeeded, not only ended, says `release-signoff`.
+    """
     return _everywhere(service, _release_promote)
 
 
@@ -103,12 +106,12 @@ def _release_promote(platform: Platform) -> str:
         releases = job.file == production.file  # another workflow may build what is no release
         if releases and any(each.makes("image") or _BUILDS.search(each.text) for each in job.commands):
             raise Failed(f"{job.place} builds an image for a release: release the one that was tried, by its digest")
-    if staging.name not in production.needs:
+    if staging.name not in production.waits:
         raise Failed(f"{production.place} does not wait for {staging.name}")
     images = [job.given.get("IMAGE_REF", "") for job in (staging, production)]
     if images[0] != images[1]:
         raise Failed(f"staging gets the image {images[0]!r}, and production {images[1]!r}")
-    found = [job for job in platform.on("tag") if job.runs("image-find") and job.name in production.needs]
+    found = [job for job in platform.on("tag") if job.runs("image-find") and job.name in production.waits]
     if not found:
         raise Failed(f"no job before {production.place} finds the image that was built (`make image-find`)")
     return (
@@ -201,7 +204,7 @@ def _branches_tags(platform: Platform) -> str:
     if not released:
         raise Failed("a tag v1.4.1 starts no release")
     asked = [job for job in platform.on("tag") if _checks_tag(job)]
-    if not any(job.name in released[0].needs for job in asked):
+    if not any(job.name in released[0].waits for job in asked):
         raise Failed(f"{released[0].place} is not told whether the tag is this version (`make release-check`)")
     built = [job for job in platform.on("hotfix") if job.runs("image") and job.runs("push")]
     if not built:

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from ops.readiness import dockerfile
+from ops.readiness import dockerfile, pipelines
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import static
 from ops.readiness.service import Service
@@ -33,9 +33,7 @@ def parity(service: Service) -> str:
 def _tested_on(service: Service) -> dict[str, set[str]]:
     """Versions of Python of each pipeline's jobs that run `make test`, by the pipeline's file."""
     found: dict[str, set[str]] = {}
-    for file in sorted((service.root / ".github/workflows").glob("*.y*ml")):
-        path = file.relative_to(service.root).as_posix()
-        document = service.mapping(path)
+    for path, document in pipelines.workflows(service).items():
         jobs = document.get("jobs")
         for job in jobs.values() if isinstance(jobs, dict) else ():
             steps = [step for step in job.get("steps") or () if isinstance(step, dict)] if isinstance(job, dict) else []
