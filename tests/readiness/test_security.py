@@ -208,6 +208,23 @@ def test_a_scan_is_what_runs_it(tmp_path: Path, command: str, found: bool) -> No
     assert (job.place, job.events) == (".github/workflows/check.yml: a: scan", {"pull_request", "schedule"})
 
 
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("uvx pip-audit --strict", True),
+        ("python -m pip_audit", True),
+        ("uv run pip-audit", True),
+        ("pip-audit --strict || true", False),
+        ("echo pip-audit", False),
+        ("uvx ruff check", False),
+    ],
+)
+def test_a_tool_may_be_started_by_another(tmp_path: Path, command: str, found: bool) -> None:
+    [platform] = pipelines.platforms(pipeline(tmp_path, command))
+
+    assert security.DEPENDENCIES.by(platform.jobs[0]) == found
+
+
 def test_a_job_that_is_off_or_may_fail_scans_nothing(tmp_path: Path) -> None:
     off = pipeline(tmp_path / "off", "make scan-code", rest=", if: false")
     steps = "steps: [{run: make scan-code, continue-on-error: true}]"
