@@ -1,7 +1,7 @@
 """GitHub's conditions and patterns, as far as they can be told without running them."""
 
 import pytest
-from ops.readiness.conditions import holds, matches
+from ops.readiness.conditions import holds, holds_on_gitlab, matches
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,23 @@ def test_a_condition_holds_by_its_event_and_inputs_or_is_not_known(
     inputs = {"build": True, "to": "staging", "later": "${{ needs.a.outputs.b }}", "empty": ""}
 
     assert holds(condition, inputs, event) is found
+
+
+@pytest.mark.parametrize(
+    ("condition", "events"),
+    [
+        ('$CI_PIPELINE_SOURCE == "merge_request_event"', {"pull_request"}),
+        ('$CI_PIPELINE_SOURCE != "schedule"', {"pull_request", "main", "hotfix", "tag"}),
+        ("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", {"main", "schedule"}),
+        (r'$CI_COMMIT_BRANCH == "main" || $CI_COMMIT_BRANCH =~ /^hotfix\//', {"main", "schedule", "hotfix"}),
+        (r"$CI_COMMIT_TAG =~ /^v\d+\.\d+\.\d+$/", {"tag"}),
+        ("$CI_COMMIT_TAG == null", {"pull_request", "schedule", "main", "hotfix"}),
+        ('($CI_COMMIT_BRANCH && $CI_PIPELINE_SOURCE == "push")', {"main", "hotfix"}),
+        ("$CI_COMMIT_BRANCH !~ /hotfix/", {"pull_request", "schedule", "main", "tag"}),
+        ('$LATER == "yes"', set()),
+    ],
+)
+def test_gitlabs_conditions_hold_by_the_event(condition: str, events: set[str]) -> None:
+    known = ("pull_request", "schedule", "main", "hotfix", "tag")
+
+    assert {event for event in known if holds_on_gitlab(condition, event)} == events

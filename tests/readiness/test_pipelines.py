@@ -172,7 +172,7 @@ back:
     suite, dev, back = only(tmp_path, gitlab=text).jobs
 
     assert suite.events == {"pull_request", "schedule", "main", "hotfix", "tag"}
-    assert (dev.events, dev.needs, dev.environment) == ({"main"}, {"suite"}, "dev")
+    assert (dev.events, dev.needs, dev.environment) == ({"main", "schedule"}, {"suite"}, "dev")
     assert dev.lines == ("make install", "make image push", "make deploy", "make smoke")
     assert (back.events, back.choices) == ({"manual"}, ("production",))
 
@@ -355,6 +355,10 @@ suite: {script: [!reference [.shared, script], make test]}
             {"pull_request", "schedule", "main", "hotfix"},
         ),
         ("rules: [{if: $CI_COMMIT_TAG, when: manual}]", {"tag"}),
+        (
+            "rules: [{if: $SKIPPED, when: never}, {if: $CI_COMMIT_TAG, when: never}, {when: on_success}]",
+            {"pull_request", "schedule", "main", "hotfix"},
+        ),
     ],
 )
 def test_gitlabs_job_is_started_by_what_its_rules_say(tmp_path: Path, more: str, events: set[str]) -> None:

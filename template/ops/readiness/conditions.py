@@ -1,7 +1,7 @@
 """What a pipeline's conditions and filters let through, as far as that can be told without running it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 # The branch that is delivered, by the names that it has in the field.
@@ -22,6 +22,21 @@ _REFS: Final = {
     "main": _HEADS,
     "hotfix": ("refs/heads/hotfix/1.4.1",),
     "tag": ("refs/tags/v1.4.1",),
+}
+# GitLab's variables, by event; in a pipeline of another kind one of them is empty.
+_VARIABLES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "CI_PIPELINE_SOURCE": {
+        "pull_request": ("merge_request_event",),
+        "schedule": ("schedule",),
+        **dict.fromkeys(("main", "hotfix", "tag"), ("push",)),
+    },
+    "CI_COMMIT_BRANCH": {"schedule": MAIN, "main": MAIN, "hotfix": ("hotfix/1.4.1",)},
+    "CI_COMMIT_TAG": {"tag": ("v1.4.1",)},
+    "CI_COMMIT_REF_NAME": {"schedule": MAIN, "main": MAIN, "hotfix": ("hotfix/1.4.1",), "tag": ("v1.4.1",)},
+    "CI_DEFAULT_BRANCH": dict.fromkeys(_NAMES, MAIN),
+    "CI_MERGE_REQUEST_ID": {"pull_request": ("7",)},
+    "CI_MERGE_REQUEST_IID": {"pull_request": ("7",)},
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": {"pull_request": MAIN},
 }
 _STATIC: Final = {"true": True, "false": False, "success()": True, "always()": True, "!cancelled()": True, "": True}
 _CALL: Final = re.compile(r"(startsWith|endsWith|contains)\(([^(),]+),([^(),]+)\)", re.IGNORECASE)
@@ -65,19 +80,59 @@ def terms(text: str, mark: str) -> list[str]:
 
 def holds(condition: str, inputs: Mapping[str, Any], event: str) -> bool | None:
     """Whether a condition of GitHub's holds, by the event and literal inputs; None if that is not known here."""
-    text = condition.strip()
+    return _together(condition.strip(), lambda text: _githubs(text, inputs, event))
+
+
+def holds_on_gitlab(condition: str, event: str) -> bool | None:
+    """Whether a condition of a rule of GitLab's holds, by the event; None if that is not known here."""
+    return _together(condition.strip(), lambda text: _gitlabs(text, event))
+
+
+def _together(text: str, one: Callable[[str], bool | None]) -> bool | None:
     for mark, decides in (("||", True), ("&&", False)):
         parts = terms(text, mark)
         if len(parts) > 1:
-            found = [holds(part, inputs, event) for part in parts]
+            found = [_together(part, one) for part in parts]
             return decides if decides in found else None if None in found else not decides
+    return _together(text[1:-1].strip(), one) if text.startswith("(") and text.endswith(")") else one(text)
+
+
+def _gitlabs(text: str, event: str) -> bool | None:
+    if not text:
+        return True
+    found = re.fullmatch(r"(\S+)(?:\s*([=!]=|[=!]~)\s*(.+))?", text)
+    left = _gitlabs_values(found[1], event) if found else None
+    if found is None or left is None:
+        return None
+    if not found[2]:
+        return left != {""}
+    if found[2][1] == "~":
+        pattern = re.fullmatch(r"/(.*)/(i?)", found[3].strip())
+        flags = re.IGNORECASE if pattern and pattern[2] else 0
+        try:
+            matched = pattern and any(re.search(pattern[1], value, flags) for value in left)
+        except re.error:
+            return None
+        return None if pattern is None else bool(matched) is (found[2] == "=~")
+    right = _gitlabs_values(found[3].strip(), event)
+    return None if right is None else bool(left & right) is (found[2] == "==")
+
+
+def _gitlabs_values(text: str, event: str) -> set[str] | None:
+    if text == "null":
+        return {""}
+    if quoted := re.fullmatch(r"\"([^\"]*)\"|'([^']*)'", text):
+        return {quoted[1] or quoted[2] or ""}
+    known = _VARIABLES.get(text.removeprefix("$"))
+    return None if known is None else set(known.get(event, ("",)))
+
+
+def _githubs(text: str, inputs: Mapping[str, Any], event: str) -> bool | None:
     if text.lower() in _STATIC:
         return _STATIC[text.lower()]
     if text.startswith("!"):
         inner = holds(text[1:], inputs, event)
         return None if inner is None else not inner
-    if text.startswith("(") and text.endswith(")"):
-        return holds(text[1:-1], inputs, event)
     return _one(text, inputs, event)
 
 

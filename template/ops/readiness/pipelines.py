@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from . import shell
-from .conditions import MAIN, holds, matches, terms
+from .conditions import MAIN, holds, holds_on_gitlab, matches, terms
 from .outcome import Failed
 from .service import Reference, Service
 from .shell import Command
@@ -410,26 +410,15 @@ def _gitlab_events(job: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     # GitLab waits for a manual job only if a rule makes it one.
     passed_over = job.get("allow_failure", job.get("when") == "manual" and not job.get("rules"))
     for rule in rules:
-        meant = {event for event in left if _gitlab_means(str(rule.get("if", "")), event)}
-        left -= meant
         when, forgiven = rule.get("when", job.get("when")), rule.get("allow_failure", passed_over)
-        if when == "manual" and forgiven and meant:
+        held = {event: holds_on_gitlab(str(rule.get("if", "")), event) for event in sorted(left)}
+        left -= {event for event, known in held.items() if known}
+        # What is not known here may start a job, and keeps none from it.
+        met = [event for event, known in held.items() if known or (known is None and when != "never")]
+        if when == "manual" and forgiven and met:
             yield "manual", True
         elif when not in ("never", "on_failure") and not forgiven:
-            yield from ((event, when == "manual") for event in meant)
-
-
-def _gitlab_means(condition: str, event: str) -> bool:
-    if not condition:
-        return True
-    signs = {
-        "pull_request": ("merge_request_event", "CI_MERGE_REQUEST"),
-        "schedule": ('"schedule"',),
-        "main": ("CI_DEFAULT_BRANCH", *(f'"{name}"' for name in MAIN)),
-        "hotfix": ("hotfix",),
-        "tag": ("CI_COMMIT_TAG",),
-    }[event]
-    return any(sign in condition for sign in signs)
+            yield from ((event, when == "manual") for event in met)
 
 
 def _flat(document: Mapping[str, Any], script: Any) -> Iterator[str]:
