@@ -71,6 +71,13 @@ MUTATIONS = [
         lambda root: edit(root, DELIVER, "    needs: check\n", "    needs: check\n    if: always()\n"),
         "delivered whatever the suite says",
     ),
+    Mutation(
+        "ci",
+        lambda root: edit(
+            root, CHECK, "- run: make test\n", "- run: make test\n        env: {TESTS: tests/test_routes.py}\n"
+        ),
+        "a part of the suite, by the environment",
+    ),
     Mutation("ci", own_test, "a verb of the owner's that can't fail"),
     Mutation(
         "ci", lambda root: (root / FLOWS / "notes.yml").write_text("- a list\n", "utf-8"), "a workflow that is none"
