@@ -9,6 +9,10 @@ _HEREDOC: Final = re.compile(r"(?ms)(?<!<)<<-?[ \t]*(['\"]?)(\w+)\1([^\n]*)\n.*?
 _BETWEEN: Final = re.compile(r"\|\||&&|;;|[\n;|&]")
 _FUNCTION: Final = re.compile(r"(?:function\s+)?([\w-]+)\s*\(\s*\)\s*")
 _TRAP: Final = re.compile(r"trap\s+(?:--\s+)?(?:'([^']*)'|\"([^\"]*)\"|([\w-]+))\s+.*\b(?:EXIT|ERR|0)\b")
+_PIPEFAIL: Final = re.compile(r"\bset\s[^\n;&|]*-\w*o\s+pipefail")
+_STOPS: Final = re.compile(r"\s-(\w*e|o\s+errexit)")
+_GOES_ON: Final = re.compile(r"\s\+(\w*e|o\s+errexit)")
+_GROUP: Final = re.compile(r"^((?:(?:then|else|do|!)\s+)*)\(\s*")
 _ASKING: Final = frozenset({"if", "elif", "while", "until"})
 _OPENING: Final = frozenset({"if", "for", "while", "until", "case", "{", "("})
 _KEYWORDS: Final = frozenset({*_ASKING, "then", "else", "do", "{", "("})
@@ -79,7 +83,7 @@ def commands(script: str, pipefail: bool = False) -> tuple[list[Command], list[C
         pipefail: the failure of any part of a pipe is the pipe's.
     """
     read = _Script()
-    _read(read, script, pipefail or bool(re.search(r"\bset\s+-\S*o\s+pipefail", script)))
+    _read(read, script, pipefail or bool(_PIPEFAIL.search(script)))
     return read.commands, read.at_end
 
 
@@ -101,16 +105,17 @@ def _read(into: _Script, script: str, pipefail: bool) -> None:
         opened += [len(into.commands)] * (words[0] in _OPENING)
         before = parts[number - 1] if number else ("", "")
         if words[0] == "set":
-            stops = (stops and not re.search(r"\s\+\w*e", command)) or bool(re.search(r"\s-\w*e", command))
+            stops = (stops and not _GOES_ON.search(command)) or bool(_STOPS.search(command))
         ends_block = bool(opened) and command.endswith(")") and command.count(")") > command.count("(")
         if found := _TRAP.match(command):
             into.at_end += commands(found[1] or found[2] or into.functions.get(found[3], ""), pipefail)[0]
-        elif words[0] in into.functions:
-            into.commands += commands(into.functions[words[0]], pipefail)[0]
         elif not _never(before):
             counts = not asked and words[0] != "!" and _counts(parts, number, stops, pipefail)
             sure = not opened and not (before[1] == "||" or (before[1] == "&&" and re.match(r"\[|test\b", before[0])))
-            into.commands.append(Command(command.removesuffix(")") if ends_block else command, counts, sure))
+            called = into.functions.get(words[0])
+            run = [Command(command.removesuffix(")") if ends_block else command)]
+            for each in run if called is None else commands(called, pipefail)[0]:
+                into.commands.append(replace(each, counts=each.counts and counts, sure=each.sure and sure))
         if words[0] == "exit" and not opened and before[1] not in ("&&", "||"):
             return
         if ends_block:
@@ -165,12 +170,12 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
             continue
         elif (found := _BETWEEN.match(text, place)) and not (sign == "&" and _redirects(text, place)):
             if part := text[start:place].strip():
-                yield re.sub(r"^\(\s*", "( ", part), found[0]
+                yield _GROUP.sub(r"\1( ", part), found[0]
             start = place = found.end()
             continue
         place += 1
     if part := text[start:].strip():
-        yield re.sub(r"^\(\s*", "( ", part), ""
+        yield _GROUP.sub(r"\1( ", part), ""
 
 
 def _redirects(text: str, place: int) -> bool:
