@@ -167,18 +167,23 @@ def _mapping(given: object) -> Mapping[Any, Any]:
     return given if isinstance(given, Mapping) else {}
 
 
+def _listed(given: object) -> list[Any]:
+    """What is written, one or a list; anything else is none."""
+    return given if isinstance(given, list) else [given] if isinstance(given, str) else []
+
+
 def _triggers(document: Mapping[Any, Any]) -> dict[str, Any]:
     given = document.get("on", document.get(True))  # YAML 1.1 reads `on` as true
     if isinstance(given, dict):
         return {str(name): value or {} for name, value in given.items()}
-    return {str(name): {} for name in ([given] if isinstance(given, str) else given or ())}
+    return {str(name): {} for name in _listed(given)}
 
 
 def _events(triggers: Mapping[str, Any], changed: str) -> Iterator[str]:
     if "pull_request" in triggers:
         asked = _mapping(triggers["pull_request"])
-        types = asked.get("types") or ("opened", "synchronize")
-        opened = {"opened", "synchronize"} <= set([types] if isinstance(types, str) else types)
+        types = {str(each) for each in _listed(asked.get("types"))}
+        opened = not types or {"opened", "synchronize"} <= types
         if opened and _lets_in(asked, "branches", MAIN) and _lets_in(asked, "paths", (changed,)):
             yield "pull_request"
     if isinstance(triggers.get("schedule"), list):
@@ -198,8 +203,7 @@ def _events(triggers: Mapping[str, Any], changed: str) -> Iterator[str]:
 def _lets_in(asked: Mapping[Any, Any], kind: str, names: tuple[str, ...]) -> bool:
     """Whether the filters of a trigger let any of these names in."""
     wanted, ignored = (
-        [given] if isinstance(given, str) else [str(each) for each in given or ()]
-        for given in (asked.get(kind), asked.get(f"{kind}-ignore"))
+        [str(each) for each in _listed(given)] for given in (asked.get(kind), asked.get(f"{kind}-ignore"))
     )
     return any(
         (kind not in asked or matches(name, wanted)) and not (ignored and matches(name, ignored)) for name in names
@@ -208,7 +212,7 @@ def _lets_in(asked: Mapping[Any, Any], kind: str, names: tuple[str, ...]) -> boo
 
 def _choices(triggers: Mapping[str, Any]) -> tuple[str, ...]:
     inputs = _mapping(_mapping(triggers.get("workflow_dispatch")).get("inputs"))
-    return tuple(str(one) for each in inputs.values() for one in _mapping(each).get("options") or ())
+    return tuple(str(one) for each in inputs.values() for one in _listed(_mapping(each).get("options")))
 
 
 @dataclass(frozen=True)
@@ -247,8 +251,7 @@ def _jobs(path: str, document: Mapping[Any, Any], known: Mapping[str, Any], star
 
 
 def _job(place: str, job: Mapping[str, Any], start: _Start) -> Job:
-    given = job.get("steps")
-    steps = [each for each in (given if isinstance(given, list) else ()) if isinstance(each, dict)]
+    steps = [each for each in _listed(job.get("steps")) if isinstance(each, dict)]
     counted = [each for each in steps if _active(each, start) and not _forgiven(each, start)]
     mending = [each for each in counted if re.search(r"(?<!!)failure\(\)", str(each.get("if", "")))]
     environment = job.get("environment")
@@ -298,8 +301,7 @@ def _forgiven(part: Mapping[str, Any], start: _Start) -> bool:
 
 
 def _awaited(job: Mapping[str, Any]) -> list[str]:
-    given = job.get("needs") or []
-    return [given] if isinstance(given, str) else [str(each) for each in given]
+    return [str(each) for each in _listed(job.get("needs"))]
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:
@@ -347,7 +349,7 @@ def _of_gitlab(service: Service) -> Iterator[Job]:
     if not (service.root / GITLAB).is_file():
         return
     document = service.mapping(GITLAB)
-    stages = [str(each) for each in document.get("stages") or ("build", "test", "deploy")]
+    stages = [str(each) for each in _listed(document.get("stages")) or ("build", "test", "deploy")]
     jobs = {
         str(name): _extended(document, each)
         for name, each in document.items()
@@ -379,9 +381,8 @@ def _of_gitlab(service: Service) -> Iterator[Job]:
 
 
 def _extended(document: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
-    given = job.get("extends") or []
     whole: dict[str, Any] = {}
-    for name in [given] if isinstance(given, str) else given:
+    for name in map(str, _listed(job.get("extends"))):
         parent = document.get(name)
         if isinstance(parent, dict):
             whole |= _extended(document, parent)
@@ -391,7 +392,7 @@ def _extended(document: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, 
 
 def _gitlab_awaited(name: str, job: Mapping[str, Any], jobs: Mapping[str, Any], stages: list[str]) -> Iterator[str]:
     if "needs" in job:
-        yield from (str(each.get("job") if isinstance(each, dict) else each) for each in job["needs"] or ())
+        yield from (str(each.get("job") if isinstance(each, dict) else each) for each in _listed(job["needs"]))
         return
     own = _stage(job, stages)
     yield from (other for other, each in jobs.items() if other != name and _stage(each, stages) < own)
@@ -408,7 +409,7 @@ def _gitlab_events(job: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     A manual job that nothing waits for is started by nothing else than a hand.
     """
     left = {"pull_request", "schedule", *_PUSHED}
-    rules = [each for each in job.get("rules") or [{}] if isinstance(each, dict)]
+    rules = [each for each in _listed(job.get("rules")) or [{}] if isinstance(each, dict)]
     # GitLab waits for a manual job only if a rule makes it one.
     passed_over = job.get("allow_failure", job.get("when") == "manual" and not job.get("rules"))
     for rule in rules:
