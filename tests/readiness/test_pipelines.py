@@ -262,8 +262,9 @@ def test_odd_and_needless_keys_are_passed_over(tmp_path: Path, text: str) -> Non
 @pytest.mark.parametrize("odd", ["5", "{a: 1}", "[[a]]", "true"])
 def test_odd_values_are_none_and_stop_no_report(tmp_path: Path, odd: str) -> None:
     github = f"""
-on: {{push: {{branches: {odd}}}, pull_request: {{types: {odd}}}, workflow_dispatch: {{inputs: {{a: {{options: {odd}}}}}}},
-  schedule: {odd}}}
+on:
+  {{push: {{branches: {odd}}}, pull_request: {{types: {odd}}}, schedule: {odd},
+  workflow_dispatch: {{inputs: {{a: {{options: {odd}}}}}}}}}
 jobs: {{a: {{needs: {odd}, env: {odd}, steps: [{{run: make test, env: {odd}}}]}}, b: {{steps: {odd}}}, c: {odd}}}
 """
     gitlab = f"stages: {odd}\na: {{extends: {odd}, needs: {odd}, rules: {odd}, variables: {odd}, script: make test}}\n"
