@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from tests.readiness.mutating import Mutation, edit
+from tests.readiness.mutating import Mutation, delete, edit
 
 FLOWS = ".github/workflows"
 CHECK, DELIVER, RELEASE, DEPLOY = (f"{FLOWS}/{name}.yml" for name in ("ops-check", "deliver", "release", "ops-deploy"))
+READINESS, PULL, TAKE_BACK = (f"{FLOWS}/{name}.yml" for name in ("ops-readiness", "check", "rollback"))
 GITLAB = ".gitlab-ci.yml"
 PAGE = "docs/release.md"
 
@@ -19,7 +20,133 @@ def resub(root: Path, path: str, pattern: str, new: str) -> None:
     file.write_text(text, "utf-8")
 
 
+# Lines in place of `make test`: each lets a change pass that the suite does not.
+UNTESTED = [
+    "make test || echo failed",
+    "make test || exit 0",
+    "make test; true",
+    "make test || true # flaky",
+    "make -n test",
+    "make -i test",
+    "echo make test",
+    "true # make test",
+    "make test | tee log",
+    "make test &",
+    "set +e\nmake test\nexit 0",
+]
+
+
+def untested(line: str) -> Mutation:
+    """This in place of `make test`."""
+    step = "- run: |\n" + "".join(f"          {each}\n" for each in line.split("\n"))
+    return Mutation("ci", lambda root: edit(root, CHECK, "- run: make test\n", step), line.replace("\n", ", "))
+
+
+def on_gitlab(root: Path) -> None:
+    """The service uses GitLab alone."""
+    delete(root, FLOWS)
+
+
+def own_test(root: Path) -> None:
+    """The owner's Makefile has a `test` of its own, which finds nothing wrong."""
+    edit(root, "Makefile", "include ops/Makefile\n", "include ops/Makefile\n\ntest:\n\t@echo all is well\n")
+
+
 MUTATIONS = [
+    *map(untested, UNTESTED),
+    Mutation(
+        "ci",
+        lambda root: edit(root, CHECK, "  check:\n", "  check:\n    if: github.event_name == 'schedule'\n"),
+        "a job that another event starts",
+    ),
+    Mutation(
+        "ci",
+        lambda root: edit(
+            root, CHECK, "- run: make test\n", "- if: github.event_name == 'never'\n        run: make test\n"
+        ),
+        "a step that no event starts",
+    ),
+    Mutation(
+        "ci",
+        lambda root: edit(root, DELIVER, "    needs: check\n", "    needs: check\n    if: always()\n"),
+        "delivered whatever the suite says",
+    ),
+    Mutation(
+        "ci",
+        lambda root: edit(
+            root, CHECK, "- run: make test\n", "- run: make test\n        env: {TESTS: tests/test_routes.py}\n"
+        ),
+        "a part of the suite, by the environment",
+    ),
+    Mutation("ci", own_test, "a verb of the owner's that can't fail"),
+    Mutation(
+        "ci", lambda root: (root / FLOWS / "notes.yml").write_text("- a list\n", "utf-8"), "a workflow that is none"
+    ),
+    Mutation(
+        "ci",
+        lambda root: edit(root, GITLAB, "check:\n  stage: check\n", "check:\n  allow_failure: true\n  stage: check\n"),
+        "GitLab's may fail",
+        given=on_gitlab,
+    ),
+    Mutation(
+        "cd-dev",
+        lambda root: edit(root, DELIVER, "github.ref == 'refs/heads/main'", "github.ref == 'refs/heads/never'"),
+        "another branch",
+    ),
+    Mutation(
+        "cd-dev",
+        lambda root: edit(root, DEPLOY, "run: make smoke-inside ", "run: echo "),
+        "smoke tested only where somebody has set an address",
+    ),
+    Mutation(
+        "release-promote",
+        lambda root: edit(
+            root,
+            RELEASE,
+            "  staging:\n",
+            "  again:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: docker buildx bake --push\n\n  staging:\n",
+        ),
+        "another job builds",
+    ),
+    Mutation(
+        "release-signoff",
+        lambda root: resub(
+            root, RELEASE, r"^    if: \S+ !cancelled\(\) && needs.staging-again.*?$", "    if: always()"
+        ),
+        "production whatever came before",
+    ),
+    Mutation(
+        "release-signoff",
+        lambda root: resub(
+            root, RELEASE, r"^    if: \S+ !cancelled\(\) && needs.staging-again.*?$", "    if: ${{ !cancelled() }}"
+        ),
+        "production unless cancelled",
+    ),
+    Mutation(
+        "release-signoff",
+        lambda root: edit(root, READINESS, '          exit "$status"\n', ""),
+        "a gate that never shuts",
+    ),
+    Mutation(
+        "release-signoff",
+        lambda root: edit(root, GITLAB, "readiness:\n  stage", "readiness:\n  allow_failure: true\n  stage"),
+        "GitLab's gate may fail",
+    ),
+    Mutation(
+        "rollback",
+        lambda root: edit(root, DEPLOY, "run: make rollback FROM", "run: echo make rollback FROM"),
+        "it only says so",
+    ),
+    Mutation(
+        "rollback",
+        lambda root: resub(root, GITLAB, r"^rollback-staging:\n.*?\n\n", ""),
+        "GitLab's way back is never gone",
+    ),
+    Mutation(
+        "branches-tags",
+        lambda root: edit(root, DELIVER, '"hotfix/**"]', '"hotfix/**", "!hotfix/*"]'),
+        "hotfixes are taken out again",
+    ),
     Mutation(
         "ci",
         lambda root: edit(root, CHECK, "- run: make test\n", "- run: make test || true\n"),

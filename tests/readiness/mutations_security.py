@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from tests.readiness.mutating import Mutation, edit
+from tests.readiness.mutating import Mutation, delete, edit
 
 CHECKS = ".github/workflows/ops-check.yml"
+OF_A_CHANGE = '  stage: check\n  rules:\n    - if: $CI_PIPELINE_SOURCE == "merge_request_event"\n'
 ACCESS = "deploy/common/access.yaml"
 
 
@@ -84,6 +85,57 @@ MUTATIONS = [
         "vuln-scan",
         lambda root: edit(root, ".github/workflows/check.yml", '  schedule:\n    - cron: "41 3 * * 3"\n', ""),
         "no schedule",
+    ),
+    Mutation(
+        "code-security",
+        lambda root: edit(root, CHECKS, "- run: make scan-code", "- run: make scan-code || true"),
+        "a scan whose failure is forgiven",
+    ),
+    Mutation(
+        "code-security",
+        lambda root: edit(root, CHECKS, "  code:\n", "  code:\n    continue-on-error: true\n"),
+        "a scan that may fail",
+    ),
+    Mutation(
+        "code-security",
+        lambda root: edit(root, CHECKS, "  code:\n", "  code:\n    if: github.event_name == 'schedule'\n"),
+        "a scan once a week",
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: edit(root, CHECKS, "- run: make scan-image ", "- run: true || make scan-image "),
+        "a scan that is never made",
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: edit(
+            root, CHECKS, "  dependencies:\n", "  dependencies:\n    if: github.event_name == 'pull_request'\n"
+        ),
+        "none without a change",
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: edit(
+            root, ".github/workflows/check.yml", '  schedule:\n    - cron: "41 3 * * 3"\n', "  schedule: []\n"
+        ),
+        "an empty schedule",
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: append(root, "Makefile", "\nscan-dependencies:\n\ttrue\n"),
+        "a verb of the owner's that can't fail",
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: edit(root, ".gitlab-ci.yml", "- make scan-dependencies", "- make scan-dependencies || true"),
+        "GitLab's may fail",
+        given=lambda root: delete(root, ".github/workflows"),
+    ),
+    Mutation(
+        "vuln-scan",
+        lambda root: edit(root, ".gitlab-ci.yml", OF_A_CHANGE, OF_A_CHANGE.partition("    - if")[0]),
+        "GitLab scans no image of a change",
+        given=lambda root: delete(root, ".github/workflows"),
     ),
     Mutation("access", a_role_with_secrets, "a role that reads secrets"),
     Mutation(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ops.delivery import reading
 from ops.delivery.objects import Environment
-from ops.readiness import leaks, owners, rbac, scans, secret_settings
+from ops.readiness import leaks, owners, pipelines, rbac, secret_settings
 from ops.readiness.checks import security
 from ops.readiness.outcome import Failed, NotApplicable, Open
 from ops.readiness.service import Service
@@ -226,10 +226,28 @@ def pipeline(root: Path, command: str, rest: str = "") -> Service:
     ],
 )
 def test_a_scan_is_what_runs_it(tmp_path: Path, command: str, found: bool) -> None:
-    (job,) = [each for each in scans.jobs(pipeline(tmp_path, command)) if each.name == "scan"]
+    [platform] = pipelines.platforms(pipeline(tmp_path, command))
+    (job,) = platform.jobs
 
-    assert bool(security.CODE.search(job.commands)) == found
-    assert job.triggers == {"pull_request", "schedule", "workflow_call"}
+    assert security.CODE.by(job) == found
+    assert (job.place, job.events) == (".github/workflows/check.yml: a: scan", {"pull_request", "schedule"})
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("uvx pip-audit --strict", True),
+        ("python -m pip_audit", True),
+        ("uv run pip-audit", True),
+        ("pip-audit --strict || true", False),
+        ("echo pip-audit", False),
+        ("uvx ruff check", False),
+    ],
+)
+def test_a_tool_may_be_started_by_another(tmp_path: Path, command: str, found: bool) -> None:
+    [platform] = pipelines.platforms(pipeline(tmp_path, command))
+
+    assert security.DEPENDENCIES.by(platform.jobs[0]) == found
 
 
 def test_a_job_that_is_off_or_may_fail_scans_nothing(tmp_path: Path) -> None:

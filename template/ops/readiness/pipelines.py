@@ -3,28 +3,30 @@
 A workflow that is called is opened: its jobs have the caller's inputs, and wait for what the caller waits for.
 """
 
-import fnmatch
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from . import shell
+from .conditions import MAIN, holds, holds_on_gitlab, matches, terms
 from .outcome import Failed
-from .service import Service
+from .service import Reference, Service
+from .shell import Command
 
 FOLDER: Final = ".github/workflows"
 GITLAB: Final = ".gitlab-ci.yml"
-# The branch that is delivered, by the names that it has in the field.
-_MAIN: Final = ("main", "master", "trunk")
-# What a push is to: that branch, a branch of a hotfix, a release's tag.
+# What a push is to: the branch that is delivered, a branch of a hotfix, a release's tag.
 _PUSHED: Final = {
-    "main": ("branches", _MAIN),
+    "main": ("branches", MAIN),
     "hotfix": ("branches", ("hotfix/1.4.1",)),
     "tag": ("tags", ("v1.4.1",)),
 }
 _INPUT: Final = re.compile(r"\$\{\{\s*inputs\.([\w-]+)\s*\}\}")
-# What lets a failure pass, or leaves most of the suite out.
-_FORGIVEN: Final = re.compile(r"\|\|\s*(true|:)\s*$|\bTESTS=")
+_NEEDED: Final = re.compile(r"needs\.([\w-]+)\.result\s*==\s*'success'")
+# What a condition asks to be run whatever has failed; and what it asks for, to be run only if nothing has.
+_REGARDLESS: Final = re.compile(r"\b(always|cancelled|failure)\(\)")
+_ALL_PASSED: Final = re.compile(r"success\(\)|!\s*failure\(\)|!\s*contains\(needs\.\*\.result,\s*'failure'\)")
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ class Job:
         events: what starts it: `pull_request`, `schedule`, `main` (the delivered branch), `hotfix`, `tag`, `manual`.
         needs: names of the jobs that have to succeed first, and those that they need.
         environment: where it deploys; empty if it does not.
-        lines: what its steps run, a line each; those that may fail are left out.
+        commands: what its steps run; steps that may fail are left out.
         given: its steps' and its own environment variables, with the inputs of the call in them.
-        after_failure: the lines of steps that run because another has failed.
+        after_failure: the commands that are run because another has failed.
         choices: what somebody who starts it by hand can choose.
         signed_off: a person has to let it start.
+        waits: names of all jobs that it waits for, whatever becomes of them.
     """
 
     place: str
@@ -48,21 +51,35 @@ class Job:
     events: frozenset[str]
     needs: frozenset[str]
     environment: str
-    lines: tuple[str, ...]
+    commands: tuple[Command, ...]
     given: Mapping[str, str] = field(default_factory=dict)
-    after_failure: tuple[str, ...] = ()
+    after_failure: tuple[Command, ...] = ()
     choices: tuple[str, ...] = ()
     signed_off: bool = False
+    waits: frozenset[str] = frozenset()
+
+    @property
+    def file(self) -> str:
+        """The file that starts it."""
+        return self.place.partition(": ")[0]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The texts of its commands."""
+        return tuple(each.text for each in self.commands)
 
     def runs(self, verb: str) -> bool:
         """Whether it runs `make <verb>`, and its failure counts."""
         return self.first(verb) >= 0
 
-    def first(self, verb: str) -> int:
-        """The place of `make <verb>` among its lines; -1 if it is not there."""
-        pattern = re.compile(rf"(^|[\s;&(\"'])make\s+(-\S+\s+)*([\w-]+\s+)*{re.escape(verb)}(?=$|[\s;&)\"'])")
+    def first(self, verb: str, sure: bool = False) -> int:
+        """The place of `make <verb>` among its commands, one that is surely run if asked; -1 if it is not there."""
+        if verb == "test" and self.given.get("TESTS"):  # a part of the suite, by the environment
+            return -1
         found = (
-            number for number, line in enumerate(self.lines) if pattern.search(line) and not _FORGIVEN.search(line)
+            number
+            for number, each in enumerate(self.commands)
+            if each.counts and (each.sure or not sure) and each.makes(verb)
         )
         return next(found, -1)
 
@@ -100,105 +117,203 @@ def _platforms(service: Service) -> list[Platform]:
 # --- GitHub
 
 
+def workflows(service: Service) -> dict[str, dict[Any, Any]]:
+    """Those of GitHub that can be read, by their paths."""
+    return service.once("workflows", lambda: _workflows(service))[0]
+
+
+def unread(service: Service) -> list[str]:
+    """Why the others can't be read: they start nothing."""
+    return service.once("workflows", lambda: _workflows(service))[1]
+
+
+def _workflows(service: Service) -> tuple[dict[str, dict[Any, Any]], list[str]]:
+    read: dict[str, dict[Any, Any]] = {}
+    problems: list[str] = []
+    for file in sorted((service.root / FOLDER).glob("*.y*ml")):
+        path = f"{FOLDER}/{file.name}"
+        try:
+            read[path] = service.mapping(path)
+        except Failed as failed:
+            problems.append(str(failed))
+    return read, problems
+
+
 def _of_github(service: Service) -> Iterator[Job]:
-    files = sorted((service.root / FOLDER).glob("*.y*ml"))
-    known = {f"{FOLDER}/{file.name}": service.mapping(f"{FOLDER}/{file.name}") for file in files}
+    known = workflows(service)
+    changed = _code(service)
     for path, document in known.items():
         triggers = _triggers(document)
-        if events := frozenset(_events(triggers)):
-            yield from _workflow(path, document, known, events, _choices(triggers))
+        events = sorted(_events(triggers, changed))
+        found: list[Job] = []
+        for event in events:
+            for job in _jobs(path, document, known, _Start(event, choices=_choices(triggers))):
+                same = next((each for each in found if replace(each, events=job.events) == job), None)
+                if same is None:
+                    found.append(job)
+                else:
+                    found[found.index(same)] = replace(same, events=same.events | job.events)
+        yield from found
+
+
+def _code(service: Service) -> str:
+    """A file of the service's code, as one that a change touches."""
+    found = min((service.root / "src").glob("**/*.py"), default=service.root / "src/app/main.py")
+    return found.relative_to(service.root).as_posix()
+
+
+def _mapping(given: object) -> Mapping[Any, Any]:
+    """What is written, if it is keys and values: an expression, or a mistake, is none."""
+    return given if isinstance(given, Mapping) else {}
+
+
+def _listed(given: object) -> list[Any]:
+    """What is written, one or a list; anything else is none."""
+    return given if isinstance(given, list) else [given] if isinstance(given, str) else []
 
 
 def _triggers(document: Mapping[Any, Any]) -> dict[str, Any]:
     given = document.get("on", document.get(True))  # YAML 1.1 reads `on` as true
     if isinstance(given, dict):
         return {str(name): value or {} for name, value in given.items()}
-    return {str(name): {} for name in ([given] if isinstance(given, str) else given or ())}
+    return {str(name): {} for name in _listed(given)}
 
 
-def _events(triggers: Mapping[str, Any]) -> Iterator[str]:
-    yield from {"pull_request", "schedule"} & triggers.keys()
+def _events(triggers: Mapping[str, Any], changed: str) -> Iterator[str]:
+    if "pull_request" in triggers:
+        asked = _mapping(triggers["pull_request"])
+        types = {str(each) for each in _listed(asked.get("types"))}
+        opened = not types or {"opened", "synchronize"} <= types
+        if opened and _lets_in(asked, "branches", MAIN) and _lets_in(asked, "paths", (changed,)):
+            yield "pull_request"
+    if isinstance(triggers.get("schedule"), list):
+        yield "schedule"
     if "workflow_dispatch" in triggers:
         yield "manual"
     if "push" in triggers:
-        filters = triggers["push"] if isinstance(triggers["push"], dict) else {}
+        asked = _mapping(triggers["push"])
+        both = {kind: [key for key in (kind, f"{kind}-ignore") if key in asked] for kind in ("branches", "tags")}
         for event, (kind, names) in _PUSHED.items():
-            patterns = [str(pattern) for pattern in filters.get(kind) or ()]
-            if not {"branches", "tags"} & filters.keys() or any(
-                fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns
-            ):
+            kept_out = not both[kind] and any(both.values())  # who names tags alone means no branch
+            touched = event == "tag" or _lets_in(asked, "paths", (changed,))
+            if not kept_out and touched and _lets_in(asked, kind, names):
                 yield event
 
 
+def _lets_in(asked: Mapping[Any, Any], kind: str, names: tuple[str, ...]) -> bool:
+    """Whether the filters of a trigger let any of these names in."""
+    wanted, ignored = (
+        [str(each) for each in _listed(given)] for given in (asked.get(kind), asked.get(f"{kind}-ignore"))
+    )
+    return any(
+        (kind not in asked or matches(name, wanted)) and not (ignored and matches(name, ignored)) for name in names
+    )
+
+
 def _choices(triggers: Mapping[str, Any]) -> tuple[str, ...]:
-    inputs = (triggers.get("workflow_dispatch") or {}).get("inputs") or {}
-    return tuple(str(one) for each in inputs.values() if isinstance(each, dict) for one in each.get("options") or ())
+    inputs = _mapping(_mapping(triggers.get("workflow_dispatch")).get("inputs"))
+    return tuple(str(one) for each in inputs.values() for one in _listed(_mapping(each).get("options")))
 
 
-def _workflow(
-    path: str, document: Mapping[str, Any], known: Mapping[str, Any], events: frozenset[str], choices: tuple[str, ...]
-) -> Iterator[Job]:
-    jobs = {str(name): job for name, job in (document.get("jobs") or {}).items() if isinstance(job, dict)}
-    needed = {name: _needs(job) for name, job in jobs.items()}
+@dataclass(frozen=True)
+class _Start:
+    """How a workflow's jobs come to be run: by which event, and by which job of the workflow that calls it."""
+
+    event: str
+    caller: str = ""
+    needs: frozenset[str] = frozenset()
+    waits: frozenset[str] = frozenset()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    depth: int = 0
+
+
+_DEEPEST: Final = 10  # GitHub calls no further
+
+
+def _jobs(path: str, document: Mapping[Any, Any], known: Mapping[str, Any], start: _Start) -> Iterator[Job]:
+    jobs = {str(name): job for name, job in _mapping(document.get("jobs")).items() if isinstance(job, dict)}
+    needed, awaited = ({name: of(job) for name, job in jobs.items()} for of in (_needs, _awaited))
     for name, job in jobs.items():
-        before = _closed(needed, name)
-        used = str(job.get("uses") or "")
-        if not _active(job.get("if"), {}) or job.get("continue-on-error"):
+        if not _active(job, start) or _forgiven(job, start):
             continue
-        if used.startswith("./"):
+        place, used = f"{path}: {name}", str(job.get("uses") or "")
+        here = start
+        if not start.caller:
+            here = replace(start, caller=name, needs=_closed(needed, name), waits=_closed(awaited, name))
+        if used.startswith("./") and start.depth < _DEEPEST:
             called = known.get(used.removeprefix("./").partition("@")[0], {})
-            inputs = {**_defaults(called), **(job.get("with") or {})}
-            yield from _called(f"{path}: {name}", name, called, inputs, (events, before, choices))
+            given = {key: _filled(value, start.inputs) for key, value in _mapping(job.get("with")).items()}
+            inputs = {**_defaults(called), **given}
+            yield from _jobs(place, called, known, replace(here, inputs=inputs, depth=start.depth + 1))
         else:
-            yield _job(f"{path}: {name}", name, job, {}, (events, before, choices))
+            yield _job(place, job, here)
 
 
-Started = tuple[frozenset[str], frozenset[str], tuple[str, ...]]
-
-
-def _called(
-    place: str, name: str, document: Mapping[str, Any], inputs: Mapping[str, Any], started: Started
-) -> Iterator[Job]:
-    for inner, job in (document.get("jobs") or {}).items():
-        if isinstance(job, dict) and _active(job.get("if"), inputs) and not job.get("continue-on-error"):
-            yield _job(f"{place}: {inner}", name, job, inputs, started)
-
-
-def _job(place: str, name: str, job: Mapping[str, Any], inputs: Mapping[str, Any], started: Started) -> Job:
-    events, needs, choices = started
-    steps = [each for each in job.get("steps") or () if isinstance(each, dict)]
-    counted = [each for each in steps if _active(each.get("if"), inputs) and not each.get("continue-on-error")]
-    mending = [each for each in counted if "failure()" in str(each.get("if", ""))]
+def _job(place: str, job: Mapping[str, Any], start: _Start) -> Job:
+    steps = [each for each in _listed(job.get("steps")) if isinstance(each, dict)]
+    counted = [each for each in steps if _active(each, start) and not _forgiven(each, start)]
+    mending = [each for each in counted if re.search(r"(?<!!)failure\(\)", str(each.get("if", "")))]
     environment = job.get("environment")
     named = environment.get("name") if isinstance(environment, dict) else environment
     return Job(
         place,
-        name,
-        events,
-        needs,
-        _filled(str(named or ""), inputs),
-        tuple(line for each in counted if each not in mending for line in _lines(each)),
+        start.caller,
+        frozenset({start.event}),
+        start.needs,
+        str(_filled(str(named or ""), start.inputs)),
+        tuple(command for each in counted if each not in mending for command in _commands(each, start)),
         {
-            str(key): _filled(str(value), inputs)
+            str(key): str(_filled(str(value), start.inputs))
             for of in (*counted, job)
-            for key, value in (of.get("env") or {}).items()
+            for key, value in _mapping(of.get("env")).items()
         },
-        tuple(line for each in mending for line in _lines(each)),
-        choices,
+        tuple(command for each in mending for command in _commands(each, start)),
+        start.choices,
         bool(named),
+        start.waits,
     )
 
 
-def _lines(step: Mapping[str, Any]) -> Iterator[str]:
+def _commands(step: Mapping[str, Any], start: _Start) -> Iterator[Command]:
     if isinstance(step.get("uses"), str):
-        yield f"uses {step['uses']}"
-    text = re.sub(r"\\\n\s*", "", str(step.get("run") or ""))
-    yield from (line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#"))
+        yield Command(f"uses {step['uses']}")
+    always = holds(_condition(step), start.inputs, start.event)
+    pipefail = str(step.get("shell", "")) == "bash"  # GitHub adds it where the shell is named
+    for each in shell.commands(str(step.get("run") or ""), pipefail)[0]:
+        yield replace(each, sure=each.sure and always is True)
+
+
+def _condition(part: Mapping[str, Any]) -> str:
+    given = part.get("if")
+    return re.sub(r"^\s*\$\{\{(.*)\}\}\s*$", r"\1", "" if given is None else str(given)).strip()
+
+
+def _active(part: Mapping[str, Any], start: _Start) -> bool:
+    """Whether a job or a step may be run; what is not known here may hold."""
+    return holds(_condition(part), start.inputs, start.event) is not False
+
+
+def _forgiven(part: Mapping[str, Any], start: _Start) -> bool:
+    """Whether its failure passes; what is not known here may let it."""
+    given = part.get("continue-on-error")
+    return bool(given) and holds(_condition({"if": given}), start.inputs, start.event) is not False
+
+
+def _awaited(job: Mapping[str, Any]) -> list[str]:
+    return [str(each) for each in _listed(job.get("needs"))]
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:
-    given = job.get("needs") or []
-    return [given] if isinstance(given, str) else [str(each) for each in given]
+    """What has to succeed before a job: all that it needs, unless it says that it is run whatever becomes of that."""
+    named = _awaited(job)
+    condition = _condition(job)
+    if not _REGARDLESS.search(condition):
+        return named
+    asked = terms(condition, "&&")
+    if any(_ALL_PASSED.match(term) for term in asked):
+        return named
+    return [found[1] for term in asked if (found := _NEEDED.fullmatch(term)) and found[1] in named]
 
 
 def _closed(needed: Mapping[str, list[str]], name: str) -> frozenset[str]:
@@ -214,29 +329,17 @@ def _closed(needed: Mapping[str, list[str]], name: str) -> frozenset[str]:
 
 
 def _defaults(document: Mapping[Any, Any]) -> dict[str, Any]:
-    inputs = (_triggers(document).get("workflow_call") or {}).get("inputs") or {}
+    inputs = _mapping(_mapping(_triggers(document).get("workflow_call")).get("inputs"))
     return {str(name): each.get("default", "") for name, each in inputs.items() if isinstance(each, dict)}
 
 
-def _filled(text: str, inputs: Mapping[str, Any]) -> str:
-    return _INPUT.sub(lambda found: str(inputs.get(found[1], found[0])), text)
-
-
-def _active(condition: Any, inputs: Mapping[str, Any]) -> bool:
-    """Whether a condition may hold, by the literal inputs in it; what is not known here may."""
-    text = re.sub(r"^\s*\$\{\{(.*)\}\}\s*$", r"\1", str("" if condition is None else condition)).strip()
-    if "||" in text:
-        return True
-    return all(_may_hold(term.strip(), inputs) for term in text.split("&&"))
-
-
-def _may_hold(term: str, inputs: Mapping[str, Any]) -> bool:
-    if term.lower() == "false":
-        return False
-    found = re.fullmatch(r"(!?)\s*inputs\.([\w-]+)", term)
-    if not found or found[2] not in inputs or isinstance(inputs[found[2]], str):
-        return True
-    return bool(inputs[found[2]]) is (found[1] == "")
+def _filled(given: object, inputs: Mapping[str, Any]) -> object:
+    """A value with the inputs in it; one that is nothing but an input is that, of its own type."""
+    if not isinstance(given, str):
+        return given
+    if whole := _INPUT.fullmatch(given.strip()):
+        return inputs.get(whole[1], given)
+    return _INPUT.sub(lambda found: str(inputs.get(found[1], found[0])), given)
 
 
 # --- GitLab
@@ -246,48 +349,50 @@ def _of_gitlab(service: Service) -> Iterator[Job]:
     if not (service.root / GITLAB).is_file():
         return
     document = service.mapping(GITLAB)
-    stages = [str(each) for each in document.get("stages") or ("build", "test", "deploy")]
+    stages = [str(each) for each in _listed(document.get("stages")) or ("build", "test", "deploy")]
     jobs = {
         str(name): _extended(document, each)
         for name, each in document.items()
         if isinstance(each, dict) and not str(name).startswith(".") and ("script" in each or "extends" in each)
     }
-    needed = {name: list(_gitlab_needs(name, job, jobs, stages)) for name, job in jobs.items()}
+    awaited = {name: list(_gitlab_awaited(name, job, jobs, stages)) for name, job in jobs.items()}
+    needed = {name: [] if jobs[name].get("when") == "always" else before for name, before in awaited.items()}
+    whole = {event for event, _ in _gitlab_events(_mapping(document.get("workflow")))}
     for name, job in jobs.items():
-        rules = [each for each in job.get("rules") or [{}] if isinstance(each, dict)]
-        manual = job.get("when") == "manual" or any(each.get("when") == "manual" for each in rules)
-        forgiven = job.get("allow_failure") or any(each.get("allow_failure") for each in rules)
+        started = [(event, by_hand) for event, by_hand in _gitlab_events(job) if event in whole | {"manual"}]
+        by_hand = any(by_hand for _, by_hand in started)
         environment = job.get("environment")
         named = str(environment.get("name") if isinstance(environment, dict) else environment or "")
-        lines = tuple(line for part in ("before_script", "script") for line in _flat(job.get(part) or ()))
+        parts = [_flat(document, job.get(part) or ()) for part in ("before_script", "script")]
+        run, at_end = shell.commands("\n".join(line for part in parts for line in part), pipefail=True)
         yield Job(
             f"{GITLAB}: {name}",
             name,
-            frozenset({"manual"}) if manual and forgiven else frozenset(_gitlab_events(rules)),
+            frozenset(event for event, _ in started),
             _closed(needed, name),
             named,
-            lines,
-            {str(key): str(value) for key, value in (job.get("variables") or {}).items()},
-            lines if any("trap " in line for line in lines) else (),
-            (named,) if manual and named else (),
-            manual,
+            tuple(run),
+            {str(key): str(value) for key, value in _mapping(job.get("variables")).items()},
+            tuple(at_end),
+            (named,) if by_hand and named else (),
+            by_hand,
+            _closed(awaited, name),
         )
 
 
 def _extended(document: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
-    given = job.get("extends") or []
     whole: dict[str, Any] = {}
-    for name in [given] if isinstance(given, str) else given:
+    for name in map(str, _listed(job.get("extends"))):
         parent = document.get(name)
         if isinstance(parent, dict):
             whole |= _extended(document, parent)
-    variables = {**(whole.get("variables") or {}), **(job.get("variables") or {})}
+    variables = {**_mapping(whole.get("variables")), **_mapping(job.get("variables"))}
     return {**whole, **job, "variables": variables}
 
 
-def _gitlab_needs(name: str, job: Mapping[str, Any], jobs: Mapping[str, Any], stages: list[str]) -> Iterator[str]:
+def _gitlab_awaited(name: str, job: Mapping[str, Any], jobs: Mapping[str, Any], stages: list[str]) -> Iterator[str]:
     if "needs" in job:
-        yield from (str(each.get("job") if isinstance(each, dict) else each) for each in job["needs"])
+        yield from (str(each.get("job") if isinstance(each, dict) else each) for each in _listed(job["needs"]))
         return
     own = _stage(job, stages)
     yield from (other for other, each in jobs.items() if other != name and _stage(each, stages) < own)
@@ -298,34 +403,36 @@ def _stage(job: Mapping[str, Any], stages: list[str]) -> int:
     return stages.index(stage) if stage in stages else 0
 
 
-def _gitlab_events(rules: list[dict[str, Any]]) -> Iterator[str]:
-    """What starts a job; a rule without a condition lets all in that the rules before it have not kept out."""
+def _gitlab_events(job: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """What starts a job so that its failure counts, and whether by hand: the first rule that an event meets decides.
+
+    A manual job that nothing waits for is started by nothing else than a hand.
+    """
     left = {"pull_request", "schedule", *_PUSHED}
+    rules = [each for each in _listed(job.get("rules")) or [{}] if isinstance(each, dict)]
+    # GitLab waits for a manual job only if a rule makes it one.
+    passed_over = job.get("allow_failure", job.get("when") == "manual" and not job.get("rules"))
     for rule in rules:
-        meant = {event for event in left if _gitlab_means(str(rule.get("if", "")), event)}
-        left -= meant
-        if rule.get("when") != "never":
-            yield from meant
+        when, forgiven = rule.get("when", job.get("when")), rule.get("allow_failure", passed_over)
+        held = {event: holds_on_gitlab(str(rule.get("if", "")), event) for event in sorted(left)}
+        left -= {event for event, known in held.items() if known}
+        # What is not known here may start a job, and keeps none from it.
+        met = [event for event, known in held.items() if known or (known is None and when != "never")]
+        if when == "manual" and forgiven and met:
+            yield "manual", True
+        elif when not in ("never", "on_failure") and not forgiven:
+            yield from ((event, when == "manual") for event in met)
 
 
-def _gitlab_means(condition: str, event: str) -> bool:
-    if not condition:
-        return True
-    signs = {
-        "pull_request": ("merge_request_event",),
-        "schedule": ('"schedule"',),
-        "main": ("CI_DEFAULT_BRANCH", *(f'"{name}"' for name in _MAIN)),
-        "hotfix": ("hotfix",),
-        "tag": ("CI_COMMIT_TAG",),
-    }[event]
-    return any(sign in condition for sign in signs)
-
-
-def _flat(script: Any) -> Iterator[str]:
-    """The lines of a script; lists that anchors have brought are opened."""
-    if isinstance(script, list):
+def _flat(document: Mapping[str, Any], script: Any) -> Iterator[str]:
+    """The lines of a script; lists that anchors have brought, and references, are opened."""
+    if isinstance(script, Reference):
+        found: Any = document
+        for name in script:
+            found = _mapping(found).get(name)
+        yield from _flat(document, found or ())
+    elif isinstance(script, list | tuple):
         for each in script:
-            yield from _flat(each)
+            yield from _flat(document, each)
     else:
-        lines = re.sub(r"\\\n\s*", "", str(script)).splitlines()
-        yield from (line.strip() for line in lines if line.strip() and not line.strip().startswith("#"))
+        yield str(script)

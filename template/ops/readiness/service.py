@@ -14,7 +14,14 @@ from .outcome import CannotTell, Failed
 
 T = TypeVar("T")
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a safe loader, in C where there is one
+
+class Reference(list[str]):
+    """The place of another part of the same file, as GitLab's `!reference [.job, script]` names it."""
+
+
+# A safe loader, in C where there is one, that knows the one tag of GitLab's own.
+_LOADER: Any = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
+_LOADER.add_constructor("!reference", lambda loader, node: Reference(map(str, loader.construct_sequence(node))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +86,20 @@ class Service:
             raise Failed(f"{path}: {reason}") from None
 
     def mapping(self, path: str) -> dict[str, Any]:
-        """A YAML file that holds a mapping.
+        """A YAML file that holds a mapping; GitLab's may have a header, which `---` ends.
 
         Raises:
             Failed: it is not there, is no YAML, or holds something else.
         """
         try:
-            document = yaml.load(self.text(path), Loader=_LOADER)  # noqa: S506 - a safe one
+            header, *rest = list(yaml.load_all(self.text(path), Loader=_LOADER)) or [None]
         except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:  # of odd scalars, too
             mark = getattr(error, "problem_mark", None)
             raise Failed(f"{path}{f':{mark.line + 1}' if mark else ''}: is no YAML") from None
+        has_header = len(rest) == 1 and isinstance(header, dict) and header.keys() == {"spec"}
+        document = rest[0] if has_header else header
+        if rest and not has_header:
+            raise Failed(f"{path}: must hold one document, and holds {len(rest) + 1}")
         if not isinstance(document, dict):
             raise Failed(f"{path}: must hold keys and values, and holds {type(document).__name__}")
         return document

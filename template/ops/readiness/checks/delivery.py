@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ops.delivery import differences, reading
-from ops.readiness import manifests, pipelines
+from ops.readiness import manifests, own_verbs, pipelines
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.pages import Page
 from ops.readiness.pipelines import Job, Platform
@@ -14,7 +14,9 @@ from ops.readiness.service import Service
 
 RELEASE: Final = "docs/release.md"
 _README: Final = re.compile(r"\bmake\b[^\n`]*\btest\b")
-_BUILDS: Final = re.compile(r"\b(docker|podman|buildah)\b[^\n]*\bbuild\b|build-push-action|\bkaniko\b")
+_BUILDS: Final = re.compile(
+    r"\b(docker|podman|buildah)\b[^\n]*\b(build|bake)\b|\b(buildctl|kaniko|pack build)\b|\b(build-push|bake)-action"
+)
 _WORKFLOW: Final = re.compile(r"`(?:\.github/workflows/)?(\.?[\w-]+\.yml)`")
 
 
@@ -23,6 +25,10 @@ def ci(service: Service) -> str:
     """Every change runs the whole suite before it is merged and before it is delivered, by the README's own command."""
     if not _README.search(service.text("README.md")):
         raise Failed("README.md does not tell `make test`: nobody knows what the pipeline runs")
+    if unread := pipelines.unread(service):
+        raise Failed(f"{unread[0]}: what it should start does not start")
+    if emptied := own_verbs.emptied(service, ("test", "check")):
+        raise Failed(emptied)
     return _everywhere(service, _ci)
 
 
@@ -87,21 +93,25 @@ def _lost(service: Service, platforms: set[str], text: str) -> Iterator[str]:
 
 @static("release-promote")
 def release_promote(service: Service) -> str:
-    """What was tried in staging goes to production, by the same digest; nothing is built on the way."""
+    """What was tried in staging goes to production, by the same digest; nothing is built on the way.
+
+    That production waits for what has succeeded, not only ended, says `release-signoff`.
+    """
     return _everywhere(service, _release_promote)
 
 
 def _release_promote(platform: Platform) -> str:
-    for job in platform.on("tag"):
-        if job.runs("image") or any(_BUILDS.search(line) for line in job.lines):
-            raise Failed(f"{job.place} builds an image for a release: release the one that was tried, by its digest")
     staging, production = (_one(platform, name) for name in ("staging", "production"))
-    if staging.name not in production.needs:
+    for job in platform.on("tag"):
+        releases = job.file == production.file  # another workflow may build what is no release
+        if releases and any(each.makes("image") or _BUILDS.search(each.text) for each in job.commands):
+            raise Failed(f"{job.place} builds an image for a release: release the one that was tried, by its digest")
+    if staging.name not in production.waits:
         raise Failed(f"{production.place} does not wait for {staging.name}")
     images = [job.given.get("IMAGE_REF", "") for job in (staging, production)]
     if images[0] != images[1]:
         raise Failed(f"staging gets the image {images[0]!r}, and production {images[1]!r}")
-    found = [job for job in platform.on("tag") if job.runs("image-find") and job.name in production.needs]
+    found = [job for job in platform.on("tag") if job.runs("image-find") and job.name in production.waits]
     if not found:
         raise Failed(f"no job before {production.place} finds the image that was built (`make image-find`)")
     return (
@@ -117,7 +127,9 @@ def release_signoff(service: Service) -> str:
 
 def _release_signoff(platform: Platform) -> str:
     production = _one(platform, "production")
-    tried = [job for job in _deploying(platform, "tag") if job.environment == "staging" and _tried(job)]
+    # Where development's is not sure to be tried either, `cd-dev` says so.
+    sure = all(_tried(job) for job in _deploying(platform, "main"))
+    tried = [job for job in _deploying(platform, "tag") if job.environment == "staging" and _tried(job, sure)]
     if not any(job.name in production.needs for job in tried):
         raise Failed(f"{production.place} waits for no job that smoke tests the release on staging")
     gates = [job for job in platform.on("tag") if job.runs("readiness") and job.name in production.needs]
@@ -157,7 +169,7 @@ def rollback(service: Service) -> str:
 
 def _rollback(platform: Platform) -> str:
     production = _one(platform, "production")
-    if not any("make rollback" in line for line in production.after_failure):
+    if not any(each.makes("rollback") for each in production.after_failure):
         raise Failed(f"{production.place} does not take back what fails (`make rollback` in a step for failures)")
     by_hand = [
         job for job in platform.on("manual") if job.runs("rollback") and "production" in (*job.choices, job.environment)
@@ -180,7 +192,9 @@ def branches_tags(service: Service) -> str:
     start = page.section("hotfix")
     end = page.read.until(start, start.level)
     commands = [line for number, line in page.commands() if start.after <= number <= end]
-    if not any(re.search(r"git (switch|checkout|branch)\b.*\bhotfix/\S+ +v\d", line) for line in commands):
+    if not any(
+        re.search(r"git (switch|checkout|branch)\b.*\bhotfix/\S+ +(refs/)?(tags/)?v\d", line) for line in commands
+    ):
         raise Failed(f"{RELEASE}:{start.first + 1}: no command makes a branch hotfix/… from a release's tag")
     return _everywhere(service, _branches_tags)
 
@@ -190,7 +204,7 @@ def _branches_tags(platform: Platform) -> str:
     if not released:
         raise Failed("a tag v1.4.1 starts no release")
     asked = [job for job in platform.on("tag") if _checks_tag(job)]
-    if not any(job.name in released[0].needs for job in asked):
+    if not any(job.name in released[0].waits for job in asked):
         raise Failed(f"{released[0].place} is not told whether the tag is this version (`make release-check`)")
     built = [job for job in platform.on("hotfix") if job.runs("image") and job.runs("push")]
     if not built:
@@ -234,5 +248,6 @@ def _one(platform: Platform, environment: str) -> Job:
     return found
 
 
-def _tried(job: Job) -> bool:
-    return max(job.first("smoke-inside"), job.first("smoke")) > job.first("deploy")
+def _tried(job: Job, sure: bool = True) -> bool:
+    """Whether what it deploys is smoke tested, and that (if sure) whatever variables somebody has set."""
+    return max(job.first("smoke-inside", sure), job.first("smoke", sure)) > job.first("deploy")

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from ops.readiness import dockerfile
+from ops.readiness import dockerfile, pipelines
 from ops.readiness.outcome import CannotTell, Failed
 from ops.readiness.registry import static
 from ops.readiness.service import Service
@@ -38,9 +38,7 @@ def parity(service: Service) -> str:
 def _tested_on(service: Service) -> dict[str, set[str]]:
     """Versions of Python of each pipeline's jobs that run `make test`, by the pipeline's file."""
     found: dict[str, set[str]] = {}
-    for file in sorted((service.root / ".github/workflows").glob("*.y*ml")):
-        path = file.relative_to(service.root).as_posix()
-        document = service.mapping(path)
+    for path, document in pipelines.workflows(service).items():
         jobs = document.get("jobs")
         for job in jobs.values() if isinstance(jobs, dict) else ():
             steps = [step for step in job.get("steps") or () if isinstance(step, dict)] if isinstance(job, dict) else []
@@ -55,14 +53,20 @@ def _tested_on(service: Service) -> dict[str, set[str]]:
 
 
 def _versions(step: dict[str, Any], job: dict[str, Any], document: dict[Any, Any]) -> list[str]:
-    given = str((step.get("with") or {}).get("python-version", ""))
+    given = str(_at(step, "with", "python-version") or "")
     if name := re.fullmatch(r"\$\{\{\s*(inputs|matrix)\.([\w-]+)\s*\}\}", given):
         if name[1] == "matrix":
-            listed = ((job.get("strategy") or {}).get("matrix") or {}).get(name[2]) or []
-            return [".".join(str(each).split(".")[:2]) for each in listed]
-        calls = (document.get(True) or document.get("on") or {}).get("workflow_call") or {}
-        given = str(((calls.get("inputs") or {}).get(name[2]) or {}).get("default", ""))
+            listed = _at(job, "strategy", "matrix", name[2])  # an expression makes what is not known here
+            return [".".join(str(each).split(".")[:2]) for each in listed] if isinstance(listed, list) else []
+        given = str(_at(document.get(True) or document.get("on"), "workflow_call", "inputs", name[2], "default") or "")
     return [found[1]] if (found := re.fullmatch(r"(\d+\.\d+)(\.\d+)?", given)) else []
+
+
+def _at(part: Any, *names: str) -> Any:
+    """What stands at a path of keys; None if something else than keys and values stands on the way."""
+    for name in names:
+        part = part.get(name) if isinstance(part, dict) else None
+    return part
 
 
 def _image_names(service: Service) -> dict[str, str]:

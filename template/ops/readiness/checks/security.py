@@ -1,10 +1,13 @@
 """Security and privacy: secrets, scans, access, and whether personal data is what was said of it."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from ops.readiness import leaks, scans, secret_settings
+from ops.readiness import leaks, own_verbs, pipelines, secret_settings
 from ops.readiness.outcome import Failed, NotApplicable, Open
+from ops.readiness.pipelines import Job
 from ops.readiness.rbac import Access
 from ops.readiness.registry import static
 from ops.readiness.service import Service
@@ -13,26 +16,38 @@ INVENTORY: Final = "docs/reference/personal-data.md"
 SHOWN: Final = 5
 
 
-def _scan(verb: str, tools: str, actions: str) -> re.Pattern[str]:
+@dataclass(frozen=True)
+class Scan:
     """What runs a scan: the template's verb, a tool at the beginning of a command, or an action."""
-    tool = rf"(?:\S*/)?(?:{tools})(?=\s|$)"
-    return re.compile(rf"(?m)^\s*(?:[A-Z_]+=\S*\s+)*(?:make\s(?:[^\n#]*\s)?{verb}(?=\s|$)|{tool})|^uses (?:{actions})@")
+
+    what: str
+    verb: str
+    tools: str
+    actions: str
+
+    def by(self, job: Job) -> bool:
+        """Whether a job runs it, and its failure counts."""
+        pattern = re.compile(rf"(?:\S*/)?(?:{self.tools})(?=\s|$)|uses (?:{self.actions})@")
+        return job.runs(self.verb) or any(each.counts and pattern.match(each.program) for each in job.commands)
 
 
-CODE: Final = _scan(
-    "scan-code", "bandit|semgrep (?:ci|scan)|sonar-scanner", r"github/codeql-action/analyze|SonarSource/[\w-]+"
+CODE: Final = Scan(
+    "code", "scan-code", "bandit|semgrep (?:ci|scan)|sonar-scanner", r"github/codeql-action/analyze|SonarSource/[\w-]+"
 )
-SECRETS: Final = _scan(
+SECRETS: Final = Scan(
+    "secrets",
     "scan-secrets",
     "gitleaks (?:detect|git|dir)|trufflehog|detect-secrets(?:-hook)?",
     "gitleaks/gitleaks-action|trufflesecurity/trufflehog",
 )
-DEPENDENCIES: Final = _scan(
+DEPENDENCIES: Final = Scan(
+    "dependencies",
     "scan-dependencies",
-    "pip-audit|osv-scanner|snyk test|trivy (?:fs|repo)",
+    "pip[-_]audit|osv-scanner|snyk test|trivy (?:fs|repo)",
     r"actions/dependency-review-action|pypa/gh-action-pip-audit|google/osv-scanner-action[\w/-]*|snyk/actions/python",
 )
-IMAGE: Final = _scan(
+IMAGE: Final = Scan(
+    "the image",
     "scan-image",
     "grype|trivy image|docker scout cves|snyk container",
     "anchore/scan-action|aquasecurity/trivy-action|docker/scout-action|snyk/actions/docker",
@@ -80,27 +95,30 @@ def dpia(service: Service) -> str:
 @static("code-security")
 def code_security(service: Service) -> str:
     """A change is scanned for mistakes of security and for secrets before it is merged."""
-    known = scans.jobs(service)
-    return "; ".join(_scanned(known, what, by, {"pull_request"}) for what, by in (("code", CODE), ("secrets", SECRETS)))
+    return _scanned(service, (CODE, SECRETS), ("pull_request",))
 
 
 @static("vuln-scan")
 def vuln_scan(service: Service) -> str:
     """Dependencies and image are scanned before a change is merged, and on a schedule."""
-    known, both = scans.jobs(service), {"pull_request", "schedule"}
-    kinds = (("dependencies", DEPENDENCIES), ("the image", IMAGE))
-    return "; ".join(_scanned(known, what, by, both) for what, by in kinds)
+    return _scanned(service, (DEPENDENCIES, IMAGE), ("pull_request", "schedule"))
 
 
-def _scanned(known: list[scans.Job], what: str, by: re.Pattern[str], events: set[str]) -> str:
-    """Which jobs scan it on each of these events, as evidence."""
-    scanning = [job for job in known if by.search(job.commands)]
-    for event in sorted(events):
-        if not any(event in job.triggers for job in scanning):
-            there = ", ".join(f"{job.workflow}: {job.name}" for job in scanning)
-            raise Failed(f"no job scans {what} on {event}" + (f" ({there} does on others)" if there else ""))
-    counted = (f"{job.workflow}: {job.name}" for job in scanning if job.triggers & events)
-    return f"{what} by {', '.join(counted)}"
+def _scanned(service: Service, scans: Sequence[Scan], events: Sequence[str]) -> str:
+    """Which jobs scan on each of these events, as evidence; of GitHub's pipeline if that is used, else of GitLab's."""
+    platform = pipelines.platforms(service)[0]
+    told = []
+    for scan in scans:
+        scanning = [job for job in platform.jobs if scan.by(job)]
+        for event in events:
+            if not any(event in job.events for job in scanning):
+                there = ", ".join(dict.fromkeys(job.place for job in scanning))
+                raise Failed(f"no job scans {scan.what} on {event}" + (f" ({there} does on others)" if there else ""))
+        if emptied := own_verbs.emptied(service, (scan.verb,)):
+            raise Failed(emptied)
+        counted = dict.fromkeys(job.place for job in scanning if job.events & set(events))
+        told.append(f"{scan.what} by {', '.join(counted)}")
+    return "; ".join(told)
 
 
 @static("access")
