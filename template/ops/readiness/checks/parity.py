@@ -41,13 +41,14 @@ def _tested_on(service: Service) -> dict[str, set[str]]:
     for path, document in pipelines.workflows(service).items():
         jobs = document.get("jobs")
         for job in jobs.values() if isinstance(jobs, dict) else ():
-            steps = [step for step in job.get("steps") or () if isinstance(step, dict)] if isinstance(job, dict) else []
+            listed = _at(job, "steps")
+            steps = [step for step in listed if isinstance(step, dict)] if isinstance(listed, list) else []
             if any("make test" in str(step.get("run", "")) for step in steps):
                 found.setdefault(path, set()).update(each for step in steps for each in _versions(step, job, document))
     if (service.root / _GITLAB).is_file():
         document = service.mapping(_GITLAB)
         jobs = [job for job in document.values() if isinstance(job, dict) and "make test" in str(job.get("script", ""))]
-        images = [str(job.get("image") or (document.get("default") or {}).get("image")) for job in jobs]
+        images = [str(job.get("image") or _at(document, "default", "image")) for job in jobs]
         found[_GITLAB] = {each[1] for image in images if (each := re.search(r"python:(\d+\.\d+)", image))}
     return {path: versions for path, versions in found.items() if versions}
 
