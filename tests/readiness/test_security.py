@@ -12,6 +12,7 @@ from ops.readiness import leaks, owners, pipelines, rbac, secret_settings
 from ops.readiness.checks import security
 from ops.readiness.outcome import Failed, NotApplicable, Open
 from ops.readiness.service import Service
+from ops.smoke.runner import within
 
 SECRETS = {
     "a private key": "-----BEGIN OPENSSH " + "PRIVATE KEY-----",
@@ -105,6 +106,14 @@ def test_a_value_is_found_by_what_it_is_named(tmp_path: Path, path: str, text: s
         security.secrets_repository(service)
 
     assert str(told.value) == f"{path}:2: {leaks.NAMED}"
+
+
+@pytest.mark.parametrize("text", ["-" * 100_000, "{" + "\n" * 100_000, ",a" * 50_000, "password: ${" + "a{" * 50_000])
+def test_a_hostile_file_is_read_in_a_time_by_its_length(tmp_path: Path, text: str) -> None:
+    """By its square it would take minutes: ten seconds leave room for any machine."""
+    service = file(tmp_path, "values.yaml", text)
+
+    assert "hold nothing" in within(10, lambda: security.secrets_repository(service))
 
 
 def test_names_without_a_value_are_left_alone(tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ _FORMS: Final = tuple((kind, part, re.compile(form)) for kind, part, form in PAT
 _EXAMPLES: Final = re.compile(r"(?i)(user|pass|password|passwd|passord|secret|token|pw|[.*x…]+)\Z")
 # A value by its name, in files of values. Settings of the service (APP_…, config/) are what the row `secrets` is about.
 NAMED: Final = "a value of what is named as a secret"
-_NAMES: Final = r"""(?!APP_)[\w.\-]*?(?:secret|token|secret[_-]?key|(?P<sure>
+_NAMES: Final = r"""(?!APP_)(?:\w[\w.\-]*?)??(?:secret|token|secret[_-]?key|(?P<sure>
     pass(?:word|wd|phrase|ord)|pwd|(?:api|access|private)[_-]?key|client[_-]?secret))"""
 _VALUE: Final = r"""(?:"(?P<double>[^"\n]+)"|'(?P<single>[^'\n]+)'|(?P<bare>[^\s"'#,}\]]+))(?=\s*(?:[,}\])\#]|$))"""
 _NAMED: Final = re.compile(
-    rf"""(?imx) (?:^[ \t\-]*|[,{{(]\s*) (?:(?:export|ENV|ARG)\s+)?
+    rf"""(?imx) (?:^[ \t\-]*|[,{{(][ \t]*) (?:(?:export|ENV|ARG)\s+)?
     (?: ["']?{_NAMES}["']?\s*[=:][ \t]*
     | name:[ ]*["']?{_NAMES.replace("sure", "surely")}["']?,?\s+value:[ ]* ) {_VALUE}"""
 )
@@ -52,7 +52,7 @@ _NO_VALUE: Final = re.compile(
     r"change[_-]?me|example|dummy|placeholder|todo|tbd|redacted|development|postgres|minioadmin)\Z"
 )
 # What is sealed may lie in the repository.
-_SEALED: Final = re.compile(r"(?m)^kind:\s*SealedSecret\b|^sops:|^\s*[\"']?sops[\"']?\s*:|\$ANSIBLE_VAULT")
+_SEALED: Final = re.compile(r"(?m)^kind:\s*SealedSecret\b|^sops:|^[ \t]*[\"']?sops[\"']?\s*:|\$ANSIBLE_VAULT")
 _KEY: Final = re.compile(r"(?=.*[0-9])(?=.*[a-z])[A-Za-z0-9+/=_.\-]{16,}\Z")  # what nobody would name a thing
 SHORTEST: Final = 6  # of a value that is named as a secret
 _LARGEST: Final = 50_000_000
