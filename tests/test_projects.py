@@ -74,12 +74,19 @@ def test_a_warning_fails_the_tests(orders: Path) -> None:
 
 
 def test_code_that_no_test_reaches_fails_the_tests(orders: Path) -> None:
-    some = make(orders, "test", "TESTS=tests/test_routes.py")
-    report = subprocess.run(
-        [orders / ".venv/bin/coverage", "report"], cwd=orders, capture_output=True, text=True, check=False
-    )
+    """However well the template's own code is covered."""
+    untested = orders / "src/orders/untested.py"
+    untested.write_text("def told(number: int) -> str:\n" + '    if number:\n        return "no"\n' * 20)
+    try:
+        some = make(orders, "test", "TESTS=tests/test_routes.py")
+        report = subprocess.run(
+            [orders / ".venv/bin/coverage", "report"], cwd=orders, capture_output=True, text=True, check=False
+        )
+    finally:
+        untested.unlink()
 
     assert some.returncode == 0
+    assert "ops" not in report.stdout
     assert report.returncode == 2
     assert "less than fail-under" in report.stdout + report.stderr
 

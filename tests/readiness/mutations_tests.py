@@ -32,4 +32,5 @@ MUTATIONS = [
     Mutation("load-test", lambda root: edit(root, "load.yaml", "p99_ms", "p50_ms"), "no limit to how long it takes"),
     Mutation("coverage", lower_floor, "a floor that means nothing"),
     Mutation("coverage", lambda root: tested.record(root, 61.5, 40.0), "the last run was below the floor"),
+    Mutation("coverage", lambda root: tested.record(root, 90.0, 86.0, 60.0), "most of the service is left out"),
 ]

@@ -20,17 +20,17 @@ def problems(root: Path, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "limit", "said"),
     [
-        ("import sys\nsys.exit(0)\n", "SystemExit"),
-        ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
-        ("while True:\n    pass\n", "not loaded within 0.2 s"),
+        ("import sys\nsys.exit(0)\n", 20, "SystemExit"),
+        ("raise KeyboardInterrupt\n", 20, "KeyboardInterrupt"),
+        ("while True:\n    pass\n", 0.2, "not loaded within 0.2 s"),
     ],
 )
 def test_a_file_of_checks_that_ends_or_hangs_is_told_and_none_of_it_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, limit: float, said: str
 ) -> None:
-    monkeypatch.setattr(statements, "_LOAD_SECONDS", 0.2)
+    monkeypatch.setattr(statements, "_LOAD_SECONDS", limit)
     (tmp_path / "own.py").write_text(code.replace("pass", "__import__('time').sleep(0.05)"), "utf-8")
     [told] = problems(tmp_path, "checks: own.py\n")
 
@@ -127,3 +127,15 @@ def test_what_the_suite_was_run_with_and_on_is_part_of_its_record(tmp_path: Path
     assert before is not None
     assert after is not None
     assert (before.current, after.current) == (True, False)
+
+
+def test_the_record_counts_the_services_own_code_alone_and_what_is_left_out(tmp_path: Path) -> None:
+    for path, lines in (("src/a/routes.py", 30), ("src/a/omitted.py", 10), ("src/a/ops/edge.py", 500)):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("a = 1\n" * lines, "utf-8")
+    routes = {"num_statements": 30, "covered_lines": 15, "num_branches": 10, "covered_branches": 5}
+    edge = {"num_statements": 500, "covered_lines": 500, "num_branches": 0, "covered_branches": 0}
+    measured = {"src/a/routes.py": {"summary": routes}, "src/a/ops/edge.py": {"summary": edge}}
+
+    assert tested.figures(tmp_path, measured) == (50.0, 50.0, 25.0)
+    assert tested.figures(tmp_path, {}) == (100.0, None, 100.0)

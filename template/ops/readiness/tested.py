@@ -25,14 +25,16 @@ class Tested:
 
     Attributes:
         at: when it ended, RFC 3339.
-        covered: percent of statements and branches together, as `coverage report` tells it.
-        branches: percent of branches alone; None if there are none.
+        covered: percent of the service's own statements and branches together; the template's count for nothing.
+        branches: percent of its own branches alone; None if there are none.
+        unmeasured: percent of its own lines in src/ that are left out of the measurement.
         current: whether src/, tests/, config/, pyproject.toml, uv.lock and slo.yaml are still what was tested.
     """
 
     at: str
     covered: float
     branches: float | None
+    unmeasured: float
     current: bool
 
 
@@ -45,16 +47,17 @@ def state(root: Path) -> Tested | None:
             str(known["at"]),
             float(known["covered"]),
             None if branches is None else float(branches),
+            float(known["unmeasured"]),
             known["digest"] == digest(root),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def record(root: Path, covered: float, branches: float | None) -> None:
+def record(root: Path, covered: float, branches: float | None, unmeasured: float = 0) -> None:
     """Write that the suite passed on what lies there now."""
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    known = {"at": now, "covered": covered, "branches": branches, "digest": digest(root)}
+    known = {"at": now, "covered": covered, "branches": branches, "unmeasured": unmeasured, "digest": digest(root)}
     (root / FILE).write_text(json.dumps(known, indent=2) + "\n", "utf-8")
 
 
@@ -78,21 +81,43 @@ def _left_behind(file: PurePath) -> bool:
     return file.suffix == ".pyc" or any(part == "__pycache__" or part.startswith(".") for part in file.parts)
 
 
-def _measured() -> dict[str, Any]:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "coverage.json"
-        command = [sys.executable, "-m", "coverage", "json", "--quiet", "--fail-under=0", "-o", str(file)]
-        subprocess.run(command, check=True)
-        totals: dict[str, Any] = json.loads(file.read_text("utf-8"))["totals"]
-    return totals
+def own(path: PurePath) -> bool:
+    """Whether this file below src/ is the service's own, and not the template's."""
+    return "ops" not in path.parts
+
+
+def figures(root: Path, measured: dict[str, Any]) -> tuple[float, float | None, float]:
+    """What a run says of the service's own code: `covered`, `branches` and `unmeasured` of `Tested`.
+
+    Args:
+        root: the service's folder.
+        measured: `files` of what `coverage json` writes: each one's `summary` by its path below `root`.
+    """
+    mine = {path: each["summary"] for path, each in measured.items() if own(PurePath(path))}
+
+    def total(name: str) -> int:
+        return sum(int(each.get(name, 0)) for each in mine.values())
+
+    branches, parts = total("num_branches"), total("num_statements") + total("num_branches")
+    covered = 100 * (total("covered_lines") + total("covered_branches")) / parts if parts else 100.0
+    there = [file for file in (root / "src").rglob("*.py") if own(file.relative_to(root))]
+    lines = {file.relative_to(root).as_posix(): len(file.read_bytes().splitlines()) for file in there}
+    left_out = sum(count for name, count in lines.items() if name not in mine)
+    return (
+        round(covered, 2),
+        round(100 * total("covered_branches") / branches, 2) if branches else None,
+        round(100 * left_out / max(sum(lines.values()), 1), 2),
+    )
 
 
 def main() -> int:
     """Record a run that has just passed, in the service's folder."""
-    totals = _measured()
-    branches = totals.get("num_branches") or 0
-    percent = round(100 * totals["covered_branches"] / branches, 2) if branches else None
-    record(Path(), round(float(totals["percent_covered"]), 2), percent)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "coverage.json"
+        command = [sys.executable, "-m", "coverage", "json", "--quiet", "--fail-under=0", "-o", str(file)]
+        subprocess.run(command, check=True)
+        measured: dict[str, Any] = json.loads(file.read_text("utf-8"))["files"]
+    record(Path(), *figures(Path(), measured))
     return 0
 
 

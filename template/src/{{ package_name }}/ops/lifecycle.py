@@ -18,6 +18,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, 1)
         self.retiring = False  # this worker alone is to go
+        self.told_to_end = False  # by a signal that came before the server handles them itself
         self.started_at = datetime.now(UTC)
         self._started = monotonic()
 

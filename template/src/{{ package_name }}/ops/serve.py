@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import Any, Final
 
+from .lifecycle import LIFECYCLE
 from .settings import OpsSettings
 
 EX_UNAVAILABLE: Final = 69
@@ -27,7 +28,7 @@ def serve(application: str, settings: OpsSettings) -> int:
         The exit status: 0 after a clean stop, 1 if requests were cut, 3 if the service can't start, 69 if its
         address can't be had.
     """
-    main_process, _Told.to_end = os.getpid(), False
+    main_process, LIFECYCLE.told_to_end = os.getpid(), False
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         return _serve(application, settings)
@@ -40,18 +41,13 @@ def serve(application: str, settings: OpsSettings) -> int:
                 signal.signal(number, handler)
 
 
-class _Told:
-    """Whether a signal has come before the server handles them itself."""
-
-    to_end = False
-
-
 def _end(*_: object) -> None:
     """Until the server handles signals itself, there is nothing to drain.
 
-    Where an exception is lost, as in a callback of an import, what comes next looks at the flag.
+    Where an exception is lost, as in a callback of an import, what comes next looks at the flag; the server does so
+    last, when it has taken the signals over.
     """
-    _Told.to_end = True
+    LIFECYCLE.told_to_end = True
     raise SystemExit(0)
 
 
@@ -96,12 +92,12 @@ def _made(application: str, settings: OpsSettings, listener: socket.socket, sink
     try:
         app = getattr(importlib.import_module(module), function)(settings)
     except Exception as error:  # noqa: BLE001 - whatever the service's own code raises
-        if _Told.to_end:
+        if LIFECYCLE.told_to_end:
             return 0
         logs.emit("critical", __name__, "the application can't be made", {"exc_info": error})
         print(f"the service can't start: {type(error).__name__} in {application}, see the log above", file=sys.stderr)
         return 3
-    return 0 if _Told.to_end else _run(app, settings, listener, sink)
+    return 0 if LIFECYCLE.told_to_end else _run(app, settings, listener, sink)
 
 
 def _run(app: Any, settings: OpsSettings, listener: socket.socket, sink: Any) -> int:

@@ -77,6 +77,11 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Handle signals without raising them again at the end, as uvicorn does: a clean stop is status 0."""
+        self.take_signals()
+        yield
+
+    def take_signals(self) -> None:
+        """Let signals come to this server from now on."""
         for ignored in IGNORED_SIGNALS:
             signal.signal(ignored, signal.SIG_IGN)
         for ends in (signal.SIGINT, signal.SIGHUP):
@@ -85,7 +90,6 @@ class Server(uvicorn.Server):
         if not self._alone:
             signal.signal(signal.SIGQUIT, self.handle_exit)
         signal.signal(signal.SIGTERM, self.handle_exit)
-        yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Begin to stop, or, at the second signal, end at once."""
@@ -159,6 +163,9 @@ def serve_alone(application: Any, settings: OpsSettings, listener: socket.socket
     """Serve in this process until a signal; returns the exit status."""
     config = uvicorn.Config(application, **uvicorn_options(settings))
     server = Server(config, settings, sink)
+    server.take_signals()  # before the loop is made: an end by the handler until now would look like a failed start
+    if LIFECYCLE.told_to_end:
+        return 0
     try:
         server.run(sockets=[listener])
     except SystemExit:

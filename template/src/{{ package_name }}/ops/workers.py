@@ -113,6 +113,8 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         super().init_signals()
         for unused in IGNORED_SIGNALS:  # the configuration can't change while the service runs
             signal.signal(unused, signal.SIG_IGN)
+        if LIFECYCLE.told_to_end:
+            sys.exit(0)
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
         # While stopping, gunicorn looks for SIGQUIT to end its workers at once.
