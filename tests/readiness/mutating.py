@@ -5,12 +5,13 @@ import json
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from math import ceil, sqrt
+from itertools import combinations, count
 from pathlib import Path
 
 from ops.delivery.objects import Environment
@@ -156,21 +157,35 @@ def turned(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str
 
 
 def grid(wanted: list[Mutation]) -> list[list[Mutation]]:
-    """Groups to make at once: each mutation is in two, and no other is with it in both; or it is alone in one.
+    """Groups to make at once: each mutation is in two, and no other row's mutations are in both; or it is alone in one.
 
-    A mutation that turned another row red as well would be seen in that of its groups in which the other row's own
-    mutation is not. So this tells as much as one run a mutation, by a fraction of the runs.
+    A mutation that turned another row red as well would be seen in that of its groups in which no mutation of the other
+    row is. So this tells as much as one run a mutation, by a fraction of the runs.
     """
-    groups: list[list[Mutation]] = [[each] for each in wanted if each.alone]
-    rest = [each for each in wanted if not each.alone]
-    while rest:
-        rows: dict[str, Mutation] = {}
-        for each in rest:
-            rows.setdefault(each.row, each)  # one of each row: two would hide each other
-        batch = list(rows.values())
-        rest = [each for each in rest if each not in batch]
-        side = ceil(sqrt(len(batch)))
-        groups += [batch[start : start + side] for start in range(0, len(batch), side)]
-        if side > 1:
-            groups += [batch[start::side] for start in range(side) if batch[start::side]]
+    together = [each for each in wanted if not each.alone]
+    often = Counter(each.row for each in together)
+    together.sort(key=lambda each: -often[each.row])  # where rows have many, there are least ways to place them
+    tried = (_placed(together, size) for size in count(2))
+    groups = next(found for found in tried if found is not None) if together else []
+    return [[each] for each in wanted if each.alone] + [list(group.values()) for group in groups if group]
+
+
+def _placed(wanted: list[Mutation], size: int) -> list[dict[str, Mutation]] | None:
+    """Each mutation by its row in two of `size` groups, small ones first; None if they are too few."""
+    groups: list[dict[str, Mutation]] = [{} for _ in range(size)]
+    pairs: list[tuple[Mutation, int, int]] = []
+
+    def allowed(row: str, one: int, two: int) -> bool:
+        if row in groups[one] or row in groups[two] or groups[one].keys() & groups[two].keys():
+            return False
+        places = {number for number, group in enumerate(groups) if row in group} | {one, two}
+        return not any({first, second} <= places for other, first, second in pairs if other.row != row)
+
+    for mutation in wanted:
+        free = [pair for pair in combinations(range(size), 2) if allowed(mutation.row, *pair)]
+        if not free:
+            return None
+        one, two = min(free, key=lambda pair: sorted((len(groups[pair[0]]), len(groups[pair[1]])), reverse=True))
+        groups[one][mutation.row] = groups[two][mutation.row] = mutation
+        pairs.append((mutation, one, two))
     return groups
