@@ -81,9 +81,7 @@ def _front(path: str, fields: dict[Any, Any], today: date) -> Iterator[str]:
     elif reviewed and expires <= reviewed:
         yield f"{path}: it expires on {expires}, before it was reviewed"
     elif reviewed and expires - reviewed > LONGEST:
-        yield (
-            f"{path}: it expires on {expires}, {too_long(expires, reviewed, 'it was reviewed')}"
-        )
+        yield f"{path}: it expires on {expires}, {too_long(expires, reviewed, 'it was reviewed')}"
 
 
 def too_long(expires: date, begin: date, what: str) -> str:
