@@ -101,8 +101,8 @@ def edited(service: Service) -> str:
     if file.is_file() and isinstance(accepted, dict) and accepted.get(TEMPLATE):
         return ""
     return (
-        f"{TEMPLATE}: {'was edited' if file.is_file() else 'is missing'}, so that alerts may be gone: take it back from "
-        "git's history, and change alerts, or switch them off, in slo.yaml under x-ops"
+        f"{TEMPLATE}: {'was edited' if file.is_file() else 'is missing'}, so that alerts may be gone: take it back "
+        "from git's history, and change alerts, or switch them off, in slo.yaml under x-ops"
     )
 
 

@@ -59,8 +59,9 @@ def _objective(service: Service) -> Decimal:
         )
     if named[0] < answered:
         raise Failed(
-            f"slo.yaml: the objective availability is {named[0]:f} %, below the {answered:f} % of availability_target in "
-            f"{ANSWERS}: raise it and run make slo, or promise less: make update DATA=availability_target={named[0]:f}"
+            f"slo.yaml: the objective availability is {named[0]:f} %, below the {answered:f} % of availability_target "
+            f"in {ANSWERS}: raise it and run make slo, or promise less: "
+            f"make update DATA=availability_target={named[0]:f}"
         )
     return named[0]
 
