@@ -17,7 +17,7 @@ from pathlib import Path
 from ops.delivery.objects import Environment
 from ops.readiness import manifests, reading, registry, statements, tested
 from ops.readiness.assessment import assess
-from ops.readiness.outcome import CannotTell, Failed
+from ops.readiness.outcome import CannotTell, Failed, State
 from ops.readiness.registry import Kind
 from ops.readiness.service import Service
 
@@ -31,7 +31,7 @@ OF_THE_RECORD = ("tests", "coverage")
 
 @dataclass(frozen=True)
 class Mutation:
-    """A change that turns `row` red, and no other.
+    """A change that turns `row` red, and no other; or opens it, where it takes a person's signature away.
 
     Attributes:
         row: its id.
@@ -39,6 +39,7 @@ class Mutation:
         name: what it does, for the test's name.
         given: changes the service before, where a fresh one has nothing that the row could ask for.
         alone: it would keep another row's mutation from being seen, so it is made without others.
+        state: what the row becomes.
     """
 
     row: str
@@ -46,6 +47,7 @@ class Mutation:
     name: str = ""
     given: Callable[[Path], None] | None = None
     alone: bool = False
+    state: State = "fail"
 
     def __str__(self) -> str:
         return f"{self.row}: {self.name}" if self.name else self.row

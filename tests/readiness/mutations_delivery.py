@@ -1,8 +1,10 @@
 """Mutations of the theme Delivery."""
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
+from tests.readiness import filled
 from tests.readiness.mutating import Mutation, delete, edit
 
 FLOWS = ".github/workflows"
@@ -10,6 +12,8 @@ CHECK, DELIVER, RELEASE, DEPLOY = (f"{FLOWS}/{name}.yml" for name in ("ops-check
 READINESS, PULL, TAKE_BACK = (f"{FLOWS}/{name}.yml" for name in ("ops-readiness", "check", "rollback"))
 GITLAB = ".gitlab-ci.yml"
 PAGE = "docs/release.md"
+TODAY = date.today()  # noqa: DTZ011
+IN_A_YEAR = TODAY + timedelta(365)
 
 
 def resub(root: Path, path: str, pattern: str, new: str) -> None:
@@ -40,6 +44,24 @@ def untested(line: str) -> Mutation:
     """This in place of `make test`."""
     step = "- run: |\n" + "".join(f"          {each}\n" for each in line.split("\n"))
     return Mutation("ci", lambda root: edit(root, CHECK, "- run: make test\n", step), line.replace("\n", ", "))
+
+
+def signed(root: Path) -> None:
+    """The page on releases is filled in, and its row signed, both for a year."""
+    (root / PAGE).write_text(filled.filled_in((root / PAGE).read_text("utf-8"), TODAY), "utf-8")
+    entry = f"{{by: Kari Nordmann, on: {TODAY}, evidence: {PAGE}, expires: {IN_A_YEAR}}}"
+    edit(root, "readiness.yaml", "signed: {}\n", f"signed:\n  release-doc: {entry}\n")
+
+
+def for_ever(path: str, what: str) -> Mutation:
+    """What was signed, or reviewed, is to count until 2099."""
+    return Mutation(
+        "release-doc",
+        lambda root: edit(root, path, f"expires: {IN_A_YEAR}", "expires: 2099-01-01"),
+        what,
+        signed,
+        state="open",
+    )
 
 
 def on_gitlab(root: Path) -> None:
@@ -181,6 +203,8 @@ MUTATIONS = [
         lambda root: resub(root, PAGE, r"(^## When a deployment fails\n).*?(?=^## )", r"\1\n"),
         "nothing on what fails",
     ),
+    for_ever("readiness.yaml", "a signature for ever"),
+    for_ever(PAGE, "a document that nobody will review again"),
     Mutation(
         "release-promote",
         lambda root: resub(

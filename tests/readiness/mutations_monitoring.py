@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from tests.readiness.mutating import Mutation, edit
+from tests.readiness.mutating import Mutation, delete, edit
+from tests.readiness.mutations_platform import without
 from tests.readiness.mutations_twelve_factor import OPS, in_routes
 
 BOARDS = "monitoring/grafana/dashboards"
@@ -77,10 +78,34 @@ MUTATIONS = [
         lambda root: edit(root, f"{RULES}/slo-availability.yaml", "long_window: 1h", "long_window: 2h"),
         "the fastest burn is not watched",
     ),
+    Mutation("slo-alerts", lambda root: without_rule(root, "ErrorsLogged"), "an alert of the template's is gone"),
+    Mutation(
+        "slo-alerts",
+        lambda root: edit(
+            root, f"{RULES}/alerts.yaml", "(increase(log_errors_total{", "(0 * increase(log_errors_total{"
+        ),
+        "an alert that never fires",
+    ),
+    Mutation("slo-alerts", lambda root: delete(root, f"{RULES}/slo-latency.yaml"), "an objective's rules are gone"),
+    Mutation(
+        "slo-alerts",
+        lambda root: (root / f"{RULES}/slo-latency.yaml").write_text("groups: []\n", "utf-8"),
+        "an empty file of rules",
+    ),
+    Mutation(
+        "slo-alerts",
+        lambda root: edit(root, "monitoring/kustomization.yaml", "  - kubernetes/prometheusrule.yaml\n", ""),
+        "rules that the cluster does not load",
+    ),
+    Mutation(
+        "slo-alerts",
+        lambda root: edit(root, "ops/slo/alerts.yaml", "\nVersionSkew:\n", "\nVersionSkewed:\n"),
+        "the template's list of alerts is edited",
+    ),
     Mutation("alert-actionable", without_first_look, "a section of the runbook says nothing"),
     Mutation("alert-actionable", emptied, "a section of the runbook is a heading alone"),
     Mutation("alert-basic", untested, "no rule is tested"),
-    Mutation("alert-basic", lambda root: without_rule(root, "MemoryNearLimit"), "memory is not watched"),
+    Mutation("alert-basic", lambda root: without(root, "DiskIOSaturated"), "I/O operations are not watched"),
     Mutation(
         "alert-mute",
         lambda root: edit(
@@ -120,7 +145,7 @@ MUTATIONS = [
         ),
         "a dependency that is down counts as up",
     ),
-    Mutation("monitor-platform", lambda root: without_rule(root, "QuotaNearlyUsed"), "quotas are not watched"),
+    Mutation("monitor-platform", lambda root: without(root, "QuotaNearlyUsed"), "quotas are not watched"),
     Mutation(
         "monitor-availability",
         lambda root: edit(

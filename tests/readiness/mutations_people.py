@@ -1,8 +1,11 @@
 """Mutations of the theme People and documents."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
+
+from ops.slo.__main__ import main as slo
 
 from tests.readiness.mutating import Mutation, edit
 
@@ -52,6 +55,13 @@ def undescribed(root: Path) -> None:
 def no_routes(root: Path) -> None:
     file = root / "docs/reference/openapi.json"
     file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "paths": {}}), "utf-8")
+
+
+def less_than_promised(root: Path) -> None:
+    """The objective is lowered, with all that follows from it; the answer stays."""
+    edit(root, "slo.yaml", "objective: 99.9\n", "objective: 90\n")
+    with contextlib.chdir(root), contextlib.redirect_stdout(None):
+        assert slo(["make"]) == 0
 
 
 MUTATIONS = [
@@ -104,4 +114,5 @@ MUTATIONS = [
         ),
         "fewer instances than the target needs",
     ),
+    Mutation("availability-target", less_than_promised, "an objective below the answer"),
 ]

@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 from tests.readiness.mutating import Mutation, delete, edit
+from tests.readiness.mutations_platform import COMMON, PRODUCTION, STAGING, differs
 
 CHECKS = ".github/workflows/ops-check.yml"
 OF_A_CHANGE = '  stage: check\n  rules:\n    - if: $CI_PIPELINE_SOURCE == "merge_request_event"\n'
 ACCESS = "deploy/common/access.yaml"
+TOKEN = "a-token-for-development-only"
 
 
 def append(root: Path, path: str, text: str) -> None:
@@ -23,6 +25,24 @@ def answered_no(root: Path) -> None:
     file.write_text(text, "utf-8")
     row = "| `Order` | `email` | to send the receipt | P1Y | contact | contract | – | `POST /v1/quotes body` |"
     edit(root, "docs/reference/personal-data.md", "## Secrets", f"{row}\n\n## Secrets")
+
+
+def with_development_s_token(root: Path, path: str) -> None:
+    """An environment's settings have the token that everybody knows; that it differs is listed."""
+    edit(root, path, "    literals:\n", f'    literals:\n      - APP_STATUS__TOKENS=["{TOKEN}"]\n')
+    if path != COMMON:
+        differs(root, "ConfigMap/*/data/APP_STATUS__TOKENS")
+
+
+def with_development_s_component(root: Path) -> None:
+    """Development's token is in a component of its own, which production takes, too."""
+    settings = f"[{{name: orders-settings, behavior: merge, literals: ['APP_STATUS__TOKENS=[\"{TOKEN}\"]']}}]"
+    (root / "deploy/dev/tokens").mkdir()
+    (root / "deploy/dev/tokens/kustomization.yaml").write_text(
+        f"apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nconfigMapGenerator: {settings}\n", "utf-8"
+    )
+    edit(root, PRODUCTION, "# components:\n", "components: [../dev/tokens]\n# components:\n")
+    differs(root, "ConfigMap/*/data/APP_STATUS__TOKENS")
 
 
 def a_role_with_secrets(root: Path) -> None:
@@ -64,6 +84,17 @@ MUTATIONS = [
         "secrets",
         lambda root: edit(root, "config/dev.yaml", "a-token-for-development-only", "one-that-opens-production"),
         "a token in the configuration",
+    ),
+    Mutation("secrets", lambda root: with_development_s_token(root, PRODUCTION), "development's token in production"),
+    Mutation("secrets", lambda root: with_development_s_token(root, STAGING), "development's token in staging"),
+    Mutation("secrets", lambda root: with_development_s_token(root, COMMON), "development's token in what all share"),
+    Mutation("secrets", with_development_s_component, "development's component in production"),
+    Mutation(
+        "secrets",
+        lambda root: edit(
+            root, "Dockerfile", "# ENV APP_CONFIG_FILE=/app/config/production", "ENV APP_CONFIG_FILE=/app/config/dev"
+        ),
+        "development's configuration in the image",
     ),
     Mutation("dpia", answered_no, "personal data where there should be none"),
     Mutation(

@@ -14,7 +14,8 @@ from ops.readiness import reading
 TODAY = date.today()  # noqa: DTZ011 - as the command takes it
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 SAID = "It says in ten words and more what is what here.\n"
-DONE = f"---\nowner: Platform team\nstatus: approved\nreviewed: 2024-05-01\nexpires: 2999-01-01\n---\n# Launch\n{SAID}"
+DATES = f"reviewed: {YESTERDAY}\nexpires: {TOMORROW}\n"
+DONE = f"---\nowner: Platform team\nstatus: approved\n{DATES}---\n# Launch\n{SAID}"
 
 
 def row(id_: str, **other: Any) -> dict[str, Any]:

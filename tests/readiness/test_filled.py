@@ -86,6 +86,13 @@ def test_in_a_fresh_service_every_row_that_people_sign_is_open(fresh: Path) -> N
         ),
         ("docs/ros.md", "status: approved", "status: draft", "ros", "docs/ros.md is not approved: its status is draft"),
         ("docs/ros.md", f"expires: {TODAY + timedelta(365)}", f"expires: {TODAY}", "ros", f"ros.md expired on {TODAY}"),
+        (
+            "docs/ros.md",
+            f"expires: {TODAY + timedelta(365)}",
+            "expires: 2099-01-01",
+            "ros",
+            "docs/ros.md: it expires on 2099-01-01, ",
+        ),
         ("docs/ros.md", f"reviewed: {TODAY}", "reviewed: soon", "ros", "docs/ros.md: no date in reviewed"),
         ("docs/ros.md", "---\nowner", "owner", "ros", "docs/ros.md has no front matter"),
     ],

@@ -33,7 +33,7 @@ class Groups:
             except AssertionError:  # two of them change the same text
                 self.right[number] = False
             else:
-                self.right[number] = mutating.turned(self.before, after) == {each.row: "fail" for each in group}
+                self.right[number] = mutating.turned(self.before, after) == {each.row: each.state for each in group}
             shutil.rmtree(folder, ignore_errors=True)
         return self.right[number]
 
@@ -64,7 +64,7 @@ def test_a_mutation_turns_its_static_row_red_and_no_other(
         before = mutating.states(base, "static")
     copy = mutating.changed(base, tmp_path / "orders", [mutation])
 
-    assert mutating.turned(before, mutating.states(copy, "static")) == {mutation.row: "fail"}
+    assert mutating.turned(before, mutating.states(copy, "static")) == {mutation.row: mutation.state}
 
 
 def test_every_row_has_a_check_or_a_signature() -> None:

@@ -3,15 +3,17 @@
 import hashlib
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ops.delivery import reading
 from ops.delivery.objects import Environment
-from ops.readiness import leaks, owners, pipelines, rbac, secret_settings
+from ops.readiness import known_secrets, leaks, owners, pipelines, rbac, secret_settings
 from ops.readiness.checks import security
 from ops.readiness.outcome import Failed, NotApplicable, Open
-from ops.readiness.service import Service
+from ops.readiness.service import Live, Service
 from ops.smoke.runner import within
 
 SECRETS = {
@@ -206,6 +208,101 @@ def test_a_reference_a_hash_and_development_s_token_are_no_secrets(tmp_path: Pat
     file(tmp_path, path, text)
 
     assert list(secret_settings.values(service)) == []
+
+
+TOKEN = known_secrets.DEVELOPMENT
+HASHED = f"sha256:{hashlib.sha256(TOKEN.encode()).hexdigest()}"
+OTHER = "sha256:" + "ab" * 32
+KNOWN = "a secret of development's: everybody knows it; give each environment its own"
+
+
+def given(root: Path, path: str, text: str) -> list[str]:
+    """What is said of a file beside a development's configuration that has a token, and another one's hash."""
+    file(root, "docs/configuration.md", REFERENCE)
+    file(root, "config/dev.yaml", f"status: {{tokens: [{TOKEN}, '{OTHER}']}}\n")
+    service = file(root, path, text)
+    service.once("environments", dict)
+    return list(secret_settings.values(service))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "line"),
+    [
+        ("deploy/production/kustomization.yaml", f"\nliterals: ['APP_STATUS__TOKENS=[\"{TOKEN}\"]']\n", 2),
+        ("deploy/staging/settings.env", f'A=b\nAPP_STATUS__TOKENS=["{TOKEN}"]\n', 2),
+        ("deploy/common/patch.yaml", f"value: {TOKEN}\n", 1),
+        ("deploy/nais/app.yaml", f"- name: MY_OWN_NAME\n  value: {HASHED.upper()}\n", 2),
+        ("deploy/production/kustomization.yaml", f"literals: ['APP_STATUS__TOKENS=[\"{OTHER}\"]']\n", 1),
+        ("config/production.yaml", f"status:\n  tokens:\n  - {TOKEN}\n", 3),
+        ("config/staging.json", f'{{"status": {{"tokens": ["{HASHED}"]}}}}', 1),
+        ("ops/kubernetes/base/deployment.yaml", f"value: {TOKEN}\n", 1),
+        ("Dockerfile", f"FROM a\nENV APP_STATUS__TOKENS='[\"{TOKEN}\"]'\n", 2),
+    ],
+)
+def test_development_s_secret_elsewhere_is_told_by_its_line_and_never_shown(
+    tmp_path: Path, path: str, text: str, line: int
+) -> None:
+    told = given(tmp_path, path, text)
+
+    assert told == [f"{path}:{line}: {KNOWN}"]
+    assert not [each for each in told if TOKEN in each or "sha256" in each]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("Dockerfile", "COPY config/ config/\nENV APP_CONFIG_FILE=/app/config/dev.yaml\n"),
+        ("Dockerfile", 'COPY config/dev.yaml config/\nCMD ["serve", "--config", "config/dev.yaml"]\n'),
+        ("deploy/production/patch.yaml", "- name: APP_CONFIG_FILE\n  value: /app/config/dev.yaml\n"),
+    ],
+)
+def test_whoever_takes_development_s_configuration_takes_its_token(tmp_path: Path, path: str, text: str) -> None:
+    [told] = given(tmp_path, path, text)
+
+    assert told.startswith(f"{path}:2: config/dev.yaml, which holds a secret of development's: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("deploy/dev/kustomization.yaml", f"literals: ['APP_STATUS__TOKENS=[\"{TOKEN}\"]']\n"),
+        ("config/local.yaml", f"status: {{tokens: [{TOKEN}]}}\n"),
+        ("config/empty.yaml", ""),
+        ("compose.yaml", f"APP_STATUS__TOKENS: '[\"{TOKEN}\"]'\n"),
+        ("README.md", f"curl -H 'Authorization: Bearer {TOKEN}'\n"),
+        ("deploy/production/kustomization.yaml", f"# not {TOKEN}\na: 1 # nor config/dev.yaml\n"),
+        ("deploy/production/kustomization.yaml", "images: [{digest: 'sha256:" + "cd" * 32 + "'}]\n"),
+        ("deploy/production/a.bin", "\0\1"),
+    ],
+)
+def test_developers_may_use_what_is_theirs(tmp_path: Path, path: str, text: str) -> None:
+    assert given(tmp_path, path, text) == []
+
+
+def test_what_live_checks_start_the_service_with_is_a_developer_s(tmp_path: Path) -> None:
+    file(tmp_path, "docs/configuration.md", REFERENCE)
+    file(tmp_path, "config/checks.yaml", f"status: {{tokens: [{TOKEN}]}}\n")
+
+    assert list(secret_settings.values(Service(tmp_path, Live("config/checks.yaml")))) == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"kind": "ConfigMap", "data": {"APP_STATUS__TOKENS": f'["{TOKEN}"]'}},
+        {"kind": "Secret", "data": {"tokens": b64encode(TOKEN.encode()).decode(), "odd": "%", "none": None}},
+    ],
+)
+def test_what_production_takes_from_development_s_folder_is_told_by_where_it_stands(
+    tmp_path: Path, made: dict[str, Any]
+) -> None:
+    file(tmp_path, "docs/configuration.md", REFERENCE)
+    service = file(tmp_path, "deploy/dev/tokens.env", f'\nAPP_STATUS__TOKENS=["{TOKEN}"]\n')
+    service.once("environments", lambda: {each: Environment(each, [made]) for each in ("dev", "production")})
+
+    [told] = secret_settings.values(service)
+
+    assert told.startswith("deploy/dev/tokens.env:2: a secret of development's, which production takes: ")
 
 
 CALLER = (

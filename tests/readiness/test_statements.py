@@ -1,13 +1,22 @@
 """readiness.yaml: a signature counts only if it is whole; each mistake is told by itself, and the rest is reported."""
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.readiness.owner import DONE, TODAY, TOMORROW, YESTERDAY, Owner, made, row, signature
+from tests.readiness.owner import DATES, DONE, TODAY, TOMORROW, YESTERDAY, Owner, made, row, signature
 
+DAY = timedelta(days=1)
+LAST = YESTERDAY + timedelta(days=400)
 LINK = "https://wiki.example.org/1"
+
+
+def far(day: date, done: str) -> str:
+    """What is said of a day that is too far from yesterday."""
+    days = f"{day}, {(day - YESTERDAY).days} days after {YESTERDAY}, when it was {done}"
+    return f"{days}, and 400 are the most: write {LAST} or an earlier day"
 
 
 @pytest.fixture
@@ -35,6 +44,13 @@ def test_a_signature_passes_its_row_and_no_other(owner: Owner) -> None:
     assert report["rows"][0]["seen"] == f"signed by Kari Nordmann on {YESTERDAY}, until {TOMORROW}: {LINK}"
 
 
+def test_a_signature_and_its_document_may_count_for_400_days(owner: Owner) -> None:
+    owner.says(signed={"launch": signature(expires=LAST)})
+    owner.write("docs/launch.md", DONE.replace(str(TOMORROW), str(LAST)))
+
+    assert owner.states()["launch"][0] == "pass"
+
+
 def test_a_signature_that_expires_today_counts_no_more(owner: Owner) -> None:
     owner.says(signed={"pentest": signature(expires=TODAY)})
     state, seen = owner.states()["pentest"]
@@ -47,12 +63,21 @@ def test_a_signature_that_expires_today_counts_no_more(owner: Owner) -> None:
     ("front", "left"),
     [
         (DONE.replace("approved", "draft"), "docs/launch.md is not approved: its status is draft"),
-        (DONE.replace("2999-01-01", "TODO"), "docs/launch.md: no date in expires; write one, as 2026-11-30"),
-        (DONE.replace("2024-05-01", "2998-01-01"), "docs/launch.md: reviewed is 2998-01-01, which has not come yet"),
-        (DONE.replace("2999-01-01", "2024-06-01"), "docs/launch.md expired on 2024-06-01: review it again"),
+        (DONE.replace(str(TOMORROW), "TODO"), "docs/launch.md: no date in expires; write one, as 2026-11-30"),
+        (
+            DONE.replace(DATES, f"reviewed: {TOMORROW}\nexpires: {TOMORROW + DAY}\n"),
+            f"docs/launch.md: reviewed is {TOMORROW}, which has not come yet",
+        ),
+        (DONE.replace(str(TOMORROW), "2024-06-01"), "docs/launch.md expired on 2024-06-01: review it again"),
+        (
+            DONE.replace(str(TOMORROW), "2099-01-01"),
+            f"docs/launch.md: it expires on {far(date(2099, 1, 1), 'reviewed')}",
+        ),
+        (DONE.replace(str(TOMORROW), "9999-12-31"), f"docs/launch.md: it expires on {far(date.max, 'reviewed')}"),
+        (DONE.replace(str(TOMORROW), str(LAST + DAY)), f"docs/launch.md: it expires on {far(LAST + DAY, 'reviewed')}"),
         (DONE + "TODO: who?\n", "docs/launch.md has 1 TODO left, the first in line 9"),
     ],
-    ids=["a draft", "no end", "reviewed tomorrow", "expired", "a marker"],
+    ids=["a draft", "no end", "reviewed tomorrow", "expired", "far", "farthest", "a day too far", "a marker"],
 )
 def test_a_signature_counts_once_its_document_is_done(owner: Owner, front: str, left: str) -> None:
     owner.says(signed={"launch": signature()})
@@ -89,6 +114,11 @@ def test_a_signature_counts_once_its_document_is_done(owner: Owner, front: str, 
         ({"signed": {"pentest": signature(by="Somebody")}}, "'Somebody' tells nobody anything"),
         ({"signed": {"pentest": signature(by="me")}}, "'me' tells nobody anything: write the full name"),
         ({"signed": {"pentest": signature(by="x")}}, "'x' tells nobody anything: write the full name"),
+        (
+            {"signed": {"pentest": signature(expires="2099-01-01")}},
+            f"signed.pentest.expires: 2099-01-01 is {far(date(2099, 1, 1), 'signed').partition(', ')[2]}",
+        ),
+        ({"signed": {"pentest": signature(on="0001-01-01", expires="9999-12-31")}}, "write 0002-02-05 or an earlier"),
         ({"signed": {"pentest": signature(expires="2027-W48-2")}}, "signed.pentest.expires: '2027-W48-2' is no date"),
         ({"signed": {"pentest": signature(by=7)}}, "signed.pentest.by: 7 tells nobody anything"),
         (

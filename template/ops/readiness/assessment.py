@@ -57,18 +57,20 @@ def beside_the_point(row: Row, statements: Statements, service: Service) -> str:
 
 
 def availability(service: Service) -> float:
-    """The target in percent: of the objective `availability` in slo.yaml, else the answer; 100 if nobody can tell.
+    """The target in percent: the answer, or the objective `availability` in slo.yaml if that is higher.
 
-    Where nothing tells it, every row concerns the service: none may be left out because a file is damaged.
+    A lower objective takes no row away: the row `availability-target` says so. Where nothing tells it, it is 100, and
+    every row concerns the service: none may be left out because a file is damaged.
     """
+    answered = _percent(answers(service).get("availability_target"))
     try:
         objectives = service.mapping("slo.yaml").get("slos")
     except Failed:
         objectives = None
     for each in objectives if isinstance(objectives, list) else []:
         if isinstance(each, dict) and each.get("name") == "availability":
-            return _percent(each.get("objective"))
-    return _percent(answers(service).get("availability_target"))
+            return max(_percent(each.get("objective")), answered)
+    return answered
 
 
 def answers(service: Service) -> dict[str, object]:
@@ -81,9 +83,10 @@ def answers(service: Service) -> dict[str, object]:
 
 def _percent(value: object) -> float:
     try:
-        return float(str(value))
+        found = float(str(value))
     except ValueError:
         return 100.0
+    return found if 0 < found < 100 else 100.0
 
 
 def _result(row: Row, looked: Looked | None, statements: Statements, service: Service, today: date) -> Result:

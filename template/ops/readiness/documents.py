@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from ops.slo import runbook_page
 FIELDS: Final = ("owner", "status", "reviewed", "expires")
 _HEAD: Final = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _OPEN: Final = re.compile(r"\b(?i:TODO)\b|\b(?:TBD|FIXME)\b")
+# What people have looked at, or signed, counts no longer: once a year they look again, with a month to find the time.
+LONGEST: Final = timedelta(days=400)
 # Fewer, with the heading, are no document.
 WORDS: Final = 10
 
@@ -78,6 +80,14 @@ def _front(path: str, fields: dict[Any, Any], today: date) -> Iterator[str]:
         yield f"{path} expired on {expires}: review it again"
     elif reviewed and expires <= reviewed:
         yield f"{path}: it expires on {expires}, before it was reviewed"
+    elif reviewed and expires - reviewed > LONGEST:
+        yield f"{path}: it expires on {expires}, {too_long(expires, reviewed, 'it was reviewed')}"
+
+
+def too_long(expires: date, begin: date, what: str) -> str:
+    """Why a day is too far away, and which one is not."""
+    days = f"{(expires - begin).days} days after {begin}, when {what}, and {LONGEST.days} are the most"
+    return f"{days}: write {begin + LONGEST} or an earlier day"
 
 
 def _day(value: object) -> date | None:

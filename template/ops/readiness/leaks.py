@@ -80,13 +80,13 @@ def found(root: Path) -> tuple[list[Leak], int]:
     """
     leaks: list[Leak] = []
     count = 0
-    made = _digests(root)
+    made = digests(root)
     for path in _files(root):
         try:
             content = (root / path).read_bytes()
         except OSError:
             continue
-        if path in made and made[path] == sha256(content.replace(b"\r\n", b"\n")).hexdigest():
+        if path in made and made[path] == digest(content):
             continue
         text = _text(content)
         if text is None or Path(path).name == "uv.lock":
@@ -96,7 +96,12 @@ def found(root: Path) -> tuple[list[Leak], int]:
     return leaks, count
 
 
-def _digests(root: Path) -> dict[str, str]:
+def digest(content: bytes) -> str:
+    """Of a file, as the list of the template's files has it: the same for both kinds of line end."""
+    return sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def digests(root: Path) -> dict[str, str]:
     """What the template's files were when it made them, by their paths."""
     try:
         files = json.loads((root / MANIFEST).read_text("utf-8"))["files"]

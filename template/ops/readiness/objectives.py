@@ -9,10 +9,12 @@ from ops.slo import alerts, outputs, spec
 from ops.slo import rules as derived
 from ops.slo.document import DocumentError
 
+from . import leaks
 from .outcome import CannotTell, Failed
 from .service import Service
 
 RULES = "monitoring/prometheus/rules"
+TEMPLATE = "ops/slo/alerts.yaml"
 
 
 def parsed(service: Service) -> spec.Spec:
@@ -58,7 +60,7 @@ def rules(service: Service) -> list[dict[str, Any]]:
 
 def alerting_rules(service: Service) -> list[dict[str, Any]]:
     """Those that raise an alert."""
-    return [rule for rule in rules(service) if rule.get("alert")]
+    return [rule for rule in rules(service) if rule.get("alert") and isinstance(rule["alert"], str)]
 
 
 def standing_rules(service: Service) -> list[dict[str, Any]]:
@@ -76,6 +78,32 @@ def names(service: Service) -> list[str]:
     spec = known(service)
     named = [each.alert for each in spec.objectives if each.alert]
     return [*named, *([derived.ABSENT] if named else []), *alerts.wanted(spec)]
+
+
+def gone(service: Service) -> list[str]:
+    """Names of the alerts that slo.yaml gives and no rule file has."""
+    try:
+        there = {rule["alert"] for rule in alerting_rules(service)}
+    except CannotTell:
+        there = set()
+    return [name for name in dict.fromkeys(names(service)) if name not in there]
+
+
+def edited(service: Service) -> str:
+    """What is wrong with the template's list of alerts, from which all rules of its own are made; empty if nothing is.
+
+    An edit that `.ops.json` accepts, with its reason, is the owner's way where there is no other.
+    """
+    file = service.root / TEMPLATE
+    if file.is_file() and leaks.digests(service.root).get(TEMPLATE) == leaks.digest(file.read_bytes()):
+        return ""
+    accepted = service.mapping(".ops.json").get("accepted") if (service.root / ".ops.json").is_file() else None
+    if file.is_file() and isinstance(accepted, dict) and accepted.get(TEMPLATE):
+        return ""
+    return (
+        f"{TEMPLATE}: {'was edited' if file.is_file() else 'is missing'}, so that alerts may be gone: take it back "
+        "from git's history, and change alerts, or switch them off, in slo.yaml under x-ops"
+    )
 
 
 def metrics_of(expression: str) -> set[str]:
@@ -124,6 +152,18 @@ def _same(rule: dict[str, Any], given: dict[str, Any]) -> bool:
     }
 
 
+def _mappings(part: Any, key: str) -> list[dict[str, Any]]:
+    """The mappings in the list of this name; none where something else stands."""
+    listed = part.get(key) if isinstance(part, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _whole(rule: dict[str, Any], path: str) -> dict[str, Any]:
+    """A rule with what every rule has, and its file."""
+    parts = {key: each if isinstance(each := rule.get(key), dict) else {} for key in ("labels", "annotations")}
+    return {"expr": "", **rule, **parts, "file": path}
+
+
 def _read(service: Service) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for file in sorted((service.root / RULES).glob("*.yaml")):
@@ -131,16 +171,10 @@ def _read(service: Service) -> list[dict[str, Any]]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
             document = yaml.load(service.text(path), loader)  # noqa: S506 - a safe loader
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError):  # of odd scalars, too
             raise CannotTell(f"{path}: is no YAML") from None
-        groups = document.get("groups") if isinstance(document, dict) else None
-        found += [
-            {"expr": "", "labels": {}, "annotations": {}, **rule, "file": path}
-            for group in groups or ()
-            if isinstance(group, dict)
-            for rule in group.get("rules") or ()
-            if isinstance(rule, dict)
-        ]
+        for group in _mappings(document, "groups"):
+            found += [_whole(rule, path) for rule in _mappings(group, "rules")]
     if not found:
         raise CannotTell(f"{RULES}: there are no rules: make slo derives them from slo.yaml")
     return found

@@ -5,12 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import deployed
+from . import deployed, known_secrets
 from .outcome import Failed
 from .service import Service
 
 REFERENCE: Final = "docs/configuration.md"
-DEVELOPMENT: Final = "a-token-for-development-only"  # documented, and refused by nobody who would mind
 _ROW: Final = re.compile(r"(?m)^\| `(APP_\w+)` \| `([\w.]+)` \| ([^|]*)\|")
 _ENV: Final = re.compile(r"""(?m)^\s*(?:ENV\s+|-\s+|export\s+)?["']?(APP_\w+)["']?\s*[=:]\s*(.*?)\s*\\?$""")
 
@@ -28,8 +27,9 @@ def names(service: Service) -> dict[str, str]:
 
 
 def values(service: Service) -> Iterator[str]:
-    """Each place where a secret setting has a value, without the value."""
+    """Each place where a secret setting has a value, or development's value elsewhere, without the value."""
     known = names(service)
+    yield from known_secrets.found(service, known.values())
     yield from _in_configuration(service, known)
     yield from _in_manifests(service, known)
     yield from _in_lines(service, known)
@@ -107,7 +107,7 @@ def _is_secret(value: Any) -> bool:
         except ValueError:
             pass
     return not (
-        text in ("", "null", "~", DEVELOPMENT)
+        text in ("", "null", "~", known_secrets.DEVELOPMENT)
         or text.startswith(("sha256:", "$", "#"))
         or re.fullmatch(r"\$?\{\{?.*\}\}?", text)
     )

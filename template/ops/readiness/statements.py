@@ -11,7 +11,7 @@ from typing import Final
 
 from ops.smoke.runner import within
 
-from . import entries, reading, registry
+from . import documents, entries, reading, registry
 from .entries import Entry, close, day, shown
 from .outcome import line
 from .rows import Row
@@ -96,6 +96,9 @@ def _signatures(
             wrong.append(
                 fields["expires"].problem(f"{signature.expires} is not after {signature.on}, when it was signed")
             )
+        if not wrong and signature.expires - signature.on > documents.LONGEST:
+            told = documents.too_long(signature.expires, signature.on, "it was signed")
+            wrong.append(fields["expires"].problem(f"{signature.expires} is {told}"))
         if not wrong:
             found[id_] = signature
         problems += wrong

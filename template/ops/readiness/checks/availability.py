@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from ops.delivery import objects
-from ops.readiness import manifests
-from ops.readiness.assessment import availability
-from ops.readiness.outcome import Failed, Open
+from ops.readiness import manifests, objectives
+from ops.readiness.entries import shown
+from ops.readiness.outcome import CannotTell, Failed, Open
 from ops.readiness.registry import static
 from ops.readiness.service import Service
 
 PRODUCTION: Final = "production"
 ARCHITECTURE: Final = "docs/architecture.md"
+ANSWERS: Final = ".copier-answers.yml"
 ZONE: Final = "topology.kubernetes.io/zone"
 # From which target on production needs how many instances.
 INSTANCES: Final = ((99.9, 3), (99.5, 2), (0.0, 1))
@@ -21,10 +23,8 @@ ROLLING, ZONES, MORE = 99.5, 99.9, 99.95
 
 @static("availability-target")
 def availability_target(service: Service) -> str:
-    """Production has the instances, the spread and the strategy that the objective needs."""
-    target = availability(service)
-    if not 0 < target < 100:
-        raise Failed("slo.yaml has no objective named availability with a percentage below 100")
+    """The objective is not below the answer; production has the instances, spread and strategy that it needs."""
+    target = float(_objective(service))
     environment = manifests.environment(service)
     main = manifests.workload(environment)
     if lacking := list(_lacking(environment, main, target)):
@@ -33,6 +33,37 @@ def availability_target(service: Service) -> str:
         _told(service, target)
     least = manifests.fewest(environment, main)
     return f"{target:g} % is promised; deploy/{PRODUCTION} has at least {least} instances, and what else that needs"
+
+
+def _objective(service: Service) -> Decimal:
+    """The objective `availability` of slo.yaml.
+
+    Raises:
+        Failed: there is none, or it is below what the service was answered to promise.
+        CannotTell: slo.yaml, or the answer, can't be read.
+    """
+    answer = service.answers.get("availability_target")
+    try:
+        answered = Decimal(str(answer))
+    except InvalidOperation:
+        answered = Decimal("NaN")
+    if not (answered.is_finite() and 0 < answered < 100):
+        raise CannotTell(
+            f"{ANSWERS}: availability_target is {shown(answer)}, no percentage below 100: answer again, "
+            "make update DATA=availability_target=99.9"
+        )
+    named = [each.objective for each in objectives.known(service).objectives if each.name == "availability"]
+    if not named:
+        raise Failed(
+            f"slo.yaml has no objective named availability, and the answer availability_target promises {answered:f} %"
+        )
+    if named[0] < answered:
+        raise Failed(
+            f"slo.yaml: the objective availability is {named[0]:f} %, below the {answered:f} % of availability_target "
+            f"in {ANSWERS}: raise it and run make slo, or promise less: "
+            f"make update DATA=availability_target={named[0]:f}"
+        )
+    return named[0]
 
 
 def _lacking(environment: objects.Environment, main: dict[str, Any], target: float) -> Iterator[str]:

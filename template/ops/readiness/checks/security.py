@@ -66,7 +66,7 @@ def secrets_repository(service: Service) -> str:
 
 @static("secrets")
 def secrets(service: Service) -> str:
-    """Settings that are secret have no value in any file that is committed, and no manifest holds a Secret's."""
+    """Settings that are secret have no value in any file that is committed, and development's is in no other place."""
     if found := list(dict.fromkeys(secret_settings.values(service))):
         raise Failed("; ".join(found[:SHOWN]))
     known = secret_settings.names(service)

@@ -17,6 +17,13 @@ from ops.slo.windows import burns
 _OF_OTHERS: Final = re.compile(
     r"(container|kube|kubelet|node|probe|certmanager|scrape)_\w+|up|ALERTS(_FOR_STATE)?"
 ).fullmatch
+_RULES: Final = (
+    f"{objectives.RULES}/slo-",
+    f"{objectives.RULES}/alerts.yaml",
+    "monitoring/prometheus/tests/slo-",
+    "monitoring/kubernetes/prometheusrule",
+)
+_MONITORING, _OPERATOR = "monitoring/kustomization.yaml", "kubernetes/prometheusrule.yaml"
 _VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
 
 
@@ -60,13 +67,17 @@ def dashboard(service: Service) -> str:
 
 @static("slo-alerts")
 def alerts(service: Service) -> str:
-    """Rules and their tests are those that slo.yaml gives, each objective's budget is watched in several windows."""
+    """All rules are those that slo.yaml gives, and loaded; each objective's budget is watched in several windows."""
     spec = objectives.known(service)
-    found = objectives.stale(
-        service, f"{objectives.RULES}/slo-", "monitoring/prometheus/tests/slo-", "monitoring/kubernetes/prometheusrule"
-    )
-    if found:
-        raise Failed(f"{'; '.join(found[:5])}")
+    if found := objectives.stale(service, *_RULES):
+        gone = objectives.gone(service)
+        lost = f"; no rule raises {', '.join(gone[:5])} any more: who wants none says so in slo.yaml" if gone else ""
+        raise Failed(f"{'; '.join(found[:5])}{lost}")
+    if edited := objectives.edited(service):
+        raise Failed(edited)
+    resources = service.mapping(_MONITORING).get("resources")
+    if not isinstance(resources, list) or _OPERATOR not in resources:
+        raise Failed(f"{_MONITORING}: {_OPERATOR} is not among its resources, so no rule gets into the cluster")
     unwatched = [each.name for each in spec.objectives if not each.alert]
     if unwatched:
         raise Failed(f"slo.yaml: {', '.join(unwatched)} has no alert: nobody learns that its budget is being spent")
@@ -82,7 +93,9 @@ def alerts(service: Service) -> str:
     files = sorted((service.root / objectives.RULES).glob("*.yaml"))
     checked = promtool.says("check", "rules", *(each.name for each in files), cwd=service.root / objectives.RULES)
     pairs = ", ".join(f"{burn.long}/{burn.short}" for burn in burns(spec.window))
-    return f"{len(spec.objectives)} objectives, watched over {pairs}, as slo.yaml gives them; {checked}"
+    off = [name for name, tuning in spec.alerts.items() if tuning.disable]
+    without = f", which switches off {', '.join(off)}" if off else ""
+    return f"{len(spec.objectives)} objectives, watched over {pairs}, as slo.yaml gives them{without}; {checked}"
 
 
 def _queries(board: dict[str, Any]) -> list[tuple[str, str]]:
