@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from itertools import combinations, count
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
-from ops.delivery.objects import Environment
 from ops.readiness import manifests, reading, registry, statements, tested
 from ops.readiness.assessment import assess
 from ops.readiness.outcome import CannotTell, Failed, State
@@ -120,27 +121,37 @@ def states(root: Path, kind: Kind = "static", today: date | None = None) -> dict
     said = statements.read(root, reading.catalogue(problems), today or date.today(), problems)  # noqa: DTZ011
     checks = registry.checks()
     wanted = [row for row in said.rows if row.id in checks and checks[row.id].kind == kind]
-    service = Service(root, said.live)
-    _rendered(service)
-    results = assess(wanted, checks, said, service, date.today())  # noqa: DTZ011
+    with _rendered_once(root):
+        results = assess(wanted, checks, said, Service(root, said.live), date.today())  # noqa: DTZ011
     return {result.id: result.state for result in results}
 
 
-_RENDERED: dict[str, dict[str, Environment]] = {}
+_RENDERED: dict[tuple[str, str], object] = {}
 
 
-def _rendered(service: Service) -> None:
+@contextmanager
+def _rendered_once(root: Path) -> Iterator[None]:
     """Let copies whose manifests are the same share what kustomize makes of them: that takes longer than all checks."""
     whole = sha256()
     for folder in ("deploy", "ops/kubernetes", "monitoring"):
-        for file in sorted((service.root / folder).rglob("*")):
+        for file in sorted((root / folder).rglob("*")):
             if file.is_file():
-                whole.update(f"{file.relative_to(service.root)}\n".encode() + file.read_bytes())
-    if whole.hexdigest() not in _RENDERED:
-        with suppress(Failed, CannotTell):
-            _RENDERED[whole.hexdigest()] = manifests.environments(service)
-    elif known := _RENDERED.get(whole.hexdigest()):
-        service.once("environments", lambda: known)
+                whole.update(f"{file.relative_to(root)}\n".encode() + file.read_bytes())
+
+    def kept(name: str) -> Any:
+        """The function of this name in `manifests`, whose result is kept by its arguments."""
+        function = getattr(manifests, name)
+
+        def call(service: Service, *given: str) -> object:
+            key = (whole.hexdigest(), " ".join((name, *given)))
+            if key not in _RENDERED:
+                _RENDERED[key] = function(service, *given)
+            return _RENDERED[key]
+
+        return mock.patch.object(manifests, name, call)
+
+    with kept("_environments"), kept("with_component"):
+        yield
 
 
 def live_states(root: Path, python: Path) -> dict[str, str]:

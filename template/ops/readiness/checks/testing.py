@@ -45,8 +45,8 @@ def coverage(service: Service) -> str:
         raise CannotTell(f"what the suite covers is not recorded in {tested.FILE}: make test writes it")
     if known.unmeasured > MOST_UNMEASURED:
         raise Failed(
-            f"{known.unmeasured:g} % of the service's own lines are not measured, and {MOST_UNMEASURED:g} % is the most:"
-            " see source, include and omit in [tool.coverage] of pyproject.toml"
+            f"{known.unmeasured:g} % of the service's own lines are not measured; {MOST_UNMEASURED:g} % is the most: "
+            "see source, include and omit in [tool.coverage] of pyproject.toml"
         )
     if known.covered < floor:
         raise Failed(f"the last run covered {known.covered:g} % of the service's own code; the floor is {floor:g} %")
