@@ -6,6 +6,7 @@ For commands that start Python of their own: `executable` writes what stands for
 import os
 import runpy
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,7 +20,8 @@ def executable(file: Path) -> Path:
     lines = [
         "#!/bin/sh",
         f'export {KEPT}="{os.environ[KEPT]}" {EXECUTABLE}="$0"',
-        f'exec "{sys.executable}" "{__file__}" "$@"',
+        f'if [ "$1" = -m ]; then exec "{sys.executable}" "{__file__}" "$@"; fi',
+        f'exec "{sys.executable}" "$@"',
     ]
     file.write_text("\n".join(lines) + "\n", "utf-8")
     file.chmod(0o755)
@@ -31,15 +33,17 @@ def main() -> None:
     option, module, *arguments = sys.argv[1:]
     assert option == "-m", "only modules are run so"
     sys.executable = os.environ.pop(EXECUTABLE)
-    if module == "ops.hooks" and arguments[0] in COPYING:
+    quickly = ExitStack()  # held until the end: with what nobody holds, the patches go
+    if module == "copier" or (module == "ops.hooks" and arguments[0] in COPYING):
         sys.path[0] = str(ROOT)
         from tests.quick import patched  # noqa: PLC0415 - without Copier the start takes a third of the time
 
-        patched().__enter__()
+        quickly.enter_context(patched())
     os.environ.pop(KEPT)  # nobody's business
     sys.path[0] = str(Path.cwd())
     sys.argv[1:] = arguments
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    with quickly:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import copier
 import pytest
 
 from tests.locks import UV
+from tests.patched import executable
 from tests.quick import quick
 from tests.services import clean_environment
 from tests.updates import FIRST, SECOND, born, commit, edit, git, hooks, run, tree, two_releases
@@ -40,7 +41,7 @@ def updated(newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an undisturbed update makes of it, in a process of its own: the other ones here are forks of a warm one."""
     project = tmp_path_factory.mktemp("updated") / "orders"
     shutil.copytree(newborn, project)
-    timed("make update", MAKE_UPDATE, project)
+    run(sys.executable, "-B", *MAKE_UPDATE, cwd=project, UV=str(UV))
     return project
 
 
@@ -49,7 +50,7 @@ def completed(newborn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an undisturbed plain `copier update` and `make migrate` make of it."""
     project = tmp_path_factory.mktemp("completed") / "orders"
     shutil.copytree(newborn, project)
-    timed("update", UPDATE, project)
+    run(sys.executable, *UPDATE, cwd=project, UV=str(UV))
     hooks(project, "migrate", check=True)
     return project
 
@@ -59,7 +60,7 @@ def copied(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an undisturbed `copier copy` makes."""
     project = tmp_path_factory.mktemp("copied") / "orders"
     project.mkdir()
-    timed("copy", [*COPY, str(template), "."], project)
+    run(sys.executable, *COPY, str(template), ".", cwd=project, UV=str(UV))
     return project
 
 
@@ -400,34 +401,38 @@ def killed(command: list[str], cwd: Path, seconds: float) -> None:
     process.wait(10)
 
 
-MAKE_UPDATE = [sys.executable, "-B", "-m", "ops.hooks", "update"]
-COPIER = [sys.executable, "-m", "copier"]
+MAKE_UPDATE = ["-m", "ops.hooks", "update"]
+COPIER = ["-m", "copier"]
 UPDATE = [*COPIER, "update", "--quiet", "--defaults", "--skip-answered"]
 COPY = [*COPIER, "copy", "--quiet", "--defaults", "--overwrite", "--data=service_name=orders", f"--vcs-ref={FIRST}"]
 
 
-SECONDS: dict[str, float] = {}
-
-
-def timed(name: str, command: list[str], cwd: Path) -> None:
-    """Run a command, and note how long it takes when nobody kills it."""
-    began = time.monotonic()
-    run(*command, cwd=cwd, UV=str(UV))
-    SECONDS[name] = time.monotonic() - began
+@pytest.fixture(scope="module")
+def quickly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python in which these commands leave out repetitions, so that to kill them at any time takes a fourth of it."""
+    return executable(tmp_path_factory.mktemp("python") / "python")
 
 
 @pytest.fixture(scope="module")
-def lengths(updated: Path, completed: Path, copied: Path) -> dict[str, float]:
-    """Seconds that the commands take when nobody kills them."""
-    assert all(project.is_dir() for project in (updated, completed, copied))
-    return SECONDS
+def lengths(template: Path, newborn: Path, quickly: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Seconds that the commands take in this Python when nobody kills them."""
+    copy = [*COPY, str(template), "."]
+    commands = {"make update": MAKE_UPDATE, "update": UPDATE, "copy": copy}
+    seconds = {}
+    for name, command in commands.items():
+        folder = tmp_path_factory.mktemp("timed") / "orders"
+        shutil.copytree(newborn, folder) if command is not copy else folder.mkdir()
+        began = time.monotonic()
+        run(str(quickly), *command, cwd=folder, UV=str(UV))
+        seconds[name] = time.monotonic() - began
+    return seconds
 
 
 @pytest.mark.parametrize("share", [0.06, 0.25, 0.45, 0.7, 0.95])
 def test_make_update_killed_at_any_time_can_be_run_again(
-    service: Path, updated: Path, lengths: dict[str, float], share: float
+    service: Path, updated: Path, quickly: Path, lengths: dict[str, float], share: float
 ) -> None:
-    killed(MAKE_UPDATE, service, share * lengths["make update"])
+    killed([str(quickly), *MAKE_UPDATE], service, share * lengths["make update"])
 
     done = hooks(service, "update")
 
@@ -439,9 +444,9 @@ def test_make_update_killed_at_any_time_can_be_run_again(
 
 @pytest.mark.parametrize("share", [0.25, 0.55, 0.9])
 def test_copier_update_killed_at_any_time_is_taken_back_with_git_and_run_again(
-    service: Path, completed: Path, lengths: dict[str, float], share: float
+    service: Path, completed: Path, quickly: Path, lengths: dict[str, float], share: float
 ) -> None:
-    killed(UPDATE, service, share * lengths["update"])
+    killed([str(quickly), *UPDATE], service, share * lengths["update"])
 
     (service / ".git/index.lock").unlink(missing_ok=True)
     git(service, "reset", "--quiet", "--hard")
@@ -453,9 +458,9 @@ def test_copier_update_killed_at_any_time_is_taken_back_with_git_and_run_again(
 
 @pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
 def test_copier_copy_killed_at_any_time_is_completed_by_the_same_command(
-    template: Path, newborn: Path, lengths: dict[str, float], tmp_path: Path, share: float
+    template: Path, newborn: Path, quickly: Path, lengths: dict[str, float], tmp_path: Path, share: float
 ) -> None:
-    killed([*COPY, str(template), str(tmp_path / "orders")], tmp_path, share * lengths["copy"])
+    killed([str(quickly), *COPY, str(template), str(tmp_path / "orders")], tmp_path, share * lengths["copy"])
 
     with quick():
         options: dict[str, Any] = {"data": {"service_name": "orders"}, "vcs_ref": FIRST}

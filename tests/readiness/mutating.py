@@ -18,7 +18,7 @@ from unittest import mock
 
 from ops.readiness import manifests, reading, registry, statements, tested
 from ops.readiness.assessment import assess
-from ops.readiness.outcome import CannotTell, Failed, State
+from ops.readiness.outcome import State
 from ops.readiness.registry import Kind
 from ops.readiness.service import Service
 
