@@ -158,8 +158,11 @@ def test_a_broken_rule_fails_its_derived_test(what: str, tmp_path: Path) -> None
     text = file.read_text("utf-8")
     file.write_text(text.replace(old, new), "utf-8")
 
+    tests = sorted(folder.glob("tests/slo-*"))  # of pages, then of tickets, which take longer
+
     assert old in text
-    assert run(tool("promtool"), "test", "rules", *sorted(folder.glob("tests/slo-*")), cwd=folder).returncode == 1
+    assert len(tests) == 2
+    assert any(run(tool("promtool"), "test", "rules", each, cwd=folder).returncode == 1 for each in tests)
 
 
 def test_an_outage_at_three_requests_an_hour_pages_after_four_hours(tmp_path: Path) -> None:
