@@ -82,8 +82,8 @@ def _left_behind(file: PurePath) -> bool:
 
 
 def own(path: PurePath) -> bool:
-    """Whether this file below src/ is the service's own, and not the template's."""
-    return "ops" not in path.parts
+    """Whether this file below src/ is the service's own, and neither the template's nor the console script."""
+    return "ops" not in path.parts and path.name != "__main__.py"
 
 
 def figures(root: Path, measured: dict[str, Any]) -> tuple[float, float | None, float]:
