@@ -25,19 +25,26 @@ demo: install ## Render a service into demo/, install it and start it in the for
 	@sh tests/demo.sh after $(PORT)
 	@cd demo && exec .venv/bin/app serve --config config/dev.yaml --port $(PORT)
 
-check: install ## Check format, lint and types, of the template's files too
+check: check-files check-types check-in-place ## Check format, lint and types, of the template's files too
+
+check-files: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy tests hooks fleet
 	$(BIN)/python tests/manifest.py --check
+
+check-types: install
+	$(BIN)/mypy tests hooks fleet
 	cd tests/benchmarks && ../../$(BIN)/mypy --strict service.py copying.py
 	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache ops/slo ops/smoke ops/delivery
 	cd template && ../$(BIN)/mypy --strict --cache-dir ../.mypy_cache --config-file ../pyproject.toml -p ops.documents -p ops.load -p ops.readiness
+
+check-in-place: install
 	$(BIN)/python tests/in_place.py
 	$(MAKE) --no-print-directory -C .in-place install lint # its files are links, which the check of a service refuses
 
-test: check ## Run the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: install ## Run the whole suite
+	$(MAKE) --no-print-directory -j 2 check
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-fast: install ## Run what needs no installed service
 	$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -52,4 +59,4 @@ lock: install ## Pin the tools anew, with hashes and without an index's address
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
 	for tools in template/ops/tools/*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header --no-annotate $$tools -o $${tools%.in}.lock || exit 1; done
 
-.PHONY: help install demo check test test-fast manifest release lock
+.PHONY: help install demo check check-files check-types check-in-place test test-fast manifest release lock
