@@ -49,6 +49,18 @@ def test_the_linter_refuses_ops_code_that_reaches_for_the_owners(orders: Path) -
     assert "TID252" in done.stdout
 
 
+def test_verbs_come_one_after_the_other_even_where_make_is_told_to_run_many_at_once(orders: Path) -> None:
+    """`make install check` would check with tools that are not there yet."""
+    own = orders / "own.mk"
+    own.write_text("include ops/Makefile\nslow:\n\t@sleep 0.5; echo slow\nquick:\n\t@echo quick\n")
+    try:
+        done = make(orders, "--jobs=8", "--file=own.mk", "slow", "quick")
+    finally:
+        own.unlink()
+
+    assert done.stdout.split() == ["slow", "quick"]
+
+
 def test_the_type_checker_is_strict(orders: Path) -> None:
     wrong = orders / "src" / "orders" / "wrong.py"
     wrong.write_text('"""Wrong."""\n\n\ndef untyped(value):\n    return value\n')
