@@ -190,10 +190,13 @@ def test_other_signals_change_nothing(probes: Path, workers: str) -> None:
 
 def test_a_sigterm_at_any_moment_of_the_start_ends_it_soon_and_never_as_a_failure(orders: Path) -> None:
     """Before Python itself has begun to run the service, the signal's own way to end a process is as good."""
+    began = time.monotonic()
+    with serving(orders):
+        length = time.monotonic() - began
     statuses = []
-    for delay in range(20):
+    for share in range(20):
         with serving(orders, ready=False) as service:
-            time.sleep(0.02 * delay)
+            time.sleep(length * share / 20)
             service.signal()
             statuses.append(service.wait(10))
 
