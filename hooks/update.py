@@ -166,7 +166,7 @@ def _clone(git: Git) -> Iterator[_Clone]:
 def _updated(root: Path, clone: _Clone, wanted: Wanted) -> Report:
     source, stored = _absolute_source(root, clone.root)
     carriage = _normalise(clone.root)
-    asked = dict(each.partition("=")[::2] for each in wanted.data)
+    asked = {name: value for name, _, value in (each.partition("=") for each in wanted.data)}
     try:
         _move_package(clone, asked, source)
         clone.commit()

@@ -75,7 +75,7 @@ def _gate(card: Scorecard, gate: Gate) -> str:
 
 def _bar(card: Scorecard) -> str:
     """All rows by their state, as wide as they are many."""
-    parts = [(state, card.count(state)) for state in STATES if card.count(state)]
+    parts: list[tuple[State, int]] = [(state, card.count(state)) for state in STATES if card.count(state)]
     bar = "".join(f'<i class="{_name(state)}" style="flex-grow:{count}"></i>' for state, count in parts)
     keys = "".join(f"<li>{_pill(state)} {count}</li>" for state, count in parts)
     return f'<div class="bar" aria-hidden="true">{bar}</div><ul class="keys">{keys}</ul>'

@@ -31,7 +31,7 @@ class Wanted(BaseModel):
 
     logger: str = Field(min_length=1, max_length=200, pattern=r"^[\w.:/-]+$")
     level: Level
-    seconds: float = Field(300, gt=0, le=LONGEST_SECONDS)
+    seconds: float = Field(default=300, gt=0, le=LONGEST_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
