@@ -141,15 +141,21 @@ def _remedy(result: Result) -> str:
 
 
 def _more(row: Row, result: Result) -> str:
-    facts = [
-        ("Why", row.why),
-        ("Decided by", f"{', '.join(row.evidence)}{f', in {result.seconds:g} s' if result.seconds else ''}"),
-        *([("Documents", ", ".join(row.documents))] if row.documents else []),
-        *((DOCUMENTS.get(each.document, each.document), f"“{each.text}”") for each in row.sources),
-    ]
-    told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    facts = {
+        "Why": [row.why],
+        "Decided by": [f"{', '.join(row.evidence)}{f', in {result.seconds:g} s' if result.seconds else ''}"],
+        "Documents": [", ".join(row.documents)] if row.documents else [],
+    }
+    for each in row.sources:
+        facts.setdefault(DOCUMENTS.get(each.document, each.document), []).append(f"“{each.text}”")
+    told = "".join(_fact(name, texts) for name, texts in facts.items() if texts)
     head = f'Why, and who asks<span class="hidden"> for {escape(row.id)}</span>'
     return f"<details><summary>{head}</summary><dl>{told}</dl></details>"
+
+
+def _fact(name: str, texts: list[str]) -> str:
+    """A name, once, and all that is told under it."""
+    return f"<dt>{escape(name)}</dt>{''.join(f'<dd>{escape(text)}</dd>' for text in texts)}"
 
 
 def _pill(state: State) -> str:
