@@ -17,7 +17,7 @@ from .rows import DOCUMENTS, GATES, Gate, Row
 from .scorecard import TO_DO, Scorecard
 
 _STYLE: Final = Path(__file__).with_name("report.css").read_text("utf-8")
-_SCRIPT: Final = f"\n{Path(__file__).with_name('report.js').read_text('utf-8')}"
+_SCRIPT: Final = Path(__file__).with_name("report.js").read_text("utf-8").strip()
 _DIGEST: Final = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
 # Were anything else in it taken for a script or an address, the browser would still not run or load it.
 _POLICY: Final = (
