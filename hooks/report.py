@@ -1,6 +1,6 @@
 """What an update did or would do, for a person and for a program."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .check import Finding
@@ -42,7 +42,7 @@ class Report:
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Report":
         """What `document` gave."""
-        return cls(**{**document, "open": [Finding(**each) for each in document["open"]]})
+        return replace(cls(**document), open=[Finding(**each) for each in document["open"]])
 
     def markdown(self, forecast: bool = False) -> str:
         """The report as it is shown, and as the body of a pull request."""

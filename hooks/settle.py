@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,7 +211,7 @@ def _yaml(text: str) -> None:
     class Once(yaml.SafeLoader):
         """Refuses a key that is there twice."""
 
-    def mapping(loader: Once, node: yaml.MappingNode) -> dict[object, object]:
+    def mapping(loader: Once, node: yaml.MappingNode) -> dict[Hashable, object]:
         keys = [key.value for key, _ in node.value]
         if len(set(keys)) < len(keys):
             raise ValueError("a key twice")

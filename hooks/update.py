@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +152,7 @@ class _Clone:
 
 
 @contextmanager
-def _clone(git: Git) -> Iterator[_Clone]:
+def _clone(git: Git) -> Generator[_Clone]:
     head = git.text("rev-parse", "HEAD")
     with tempfile.TemporaryDirectory(prefix="ops-update-", ignore_cleanup_errors=True) as folder:
         work = Path(folder).resolve()
@@ -166,7 +166,7 @@ def _clone(git: Git) -> Iterator[_Clone]:
 def _updated(root: Path, clone: _Clone, wanted: Wanted) -> Report:
     source, stored = _absolute_source(root, clone.root)
     carriage = _normalise(clone.root)
-    asked = dict(each.partition("=")[::2] for each in wanted.data)
+    asked = {name: value for name, _, value in (each.partition("=") for each in wanted.data)}
     try:
         _move_package(clone, asked, source)
         clone.commit()

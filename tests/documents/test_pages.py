@@ -189,8 +189,8 @@ def test_tables_are_shown_as_tables_whatever_the_team_is_called(pages: dict[str,
     for page in ("support.md", "organisation.md", "ros.md"):
         shown = reader.render(body(pages[page]))
 
-        assert "|---" not in shown
-        assert shown.count("<table>") == len(re.findall(r"(?m)^\|[-|]+\|$", pages[page]))
+        assert "| ---" not in shown
+        assert shown.count("<table>") == len(re.findall(r"(?m)^\|[- |]+\|$", pages[page]))
 
 
 def test_free_text_is_shown_as_it_was_written(project: Path, pages: dict[str, str]) -> None:

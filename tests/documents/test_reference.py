@@ -316,7 +316,7 @@ def test_ends_of_lines_are_no_difference(tmp_path: Path) -> None:
 
 def test_a_cell_holds_one_line_and_no_bar() -> None:
     assert tables.table(("a", "b"), [("x\n| y", ""), (tables.plain("*a* <b> [c]"), "d")]) == (
-        "| a | b |\n|---|---|\n| x \\| y | – |\n| \\*a\\* \\<b\\> \\[c\\] | d |\n"
+        "| a | b |\n| --- | --- |\n| x \\| y | – |\n| \\*a\\* \\<b\\> \\[c\\] | d |\n"
     )
 
 

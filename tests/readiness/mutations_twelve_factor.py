@@ -116,7 +116,9 @@ MUTATIONS = [
     ),
     Mutation(
         "config-defaults",
-        lambda root: edit(root, f"{OPS}/settings.py", 'level: Level = Field("INFO"', 'level: Level = Field("DEBUG"'),
+        lambda root: edit(
+            root, f"{OPS}/settings.py", 'level: Level = Field(default="INFO"', 'level: Level = Field(default="DEBUG"'
+        ),
         "development's log level by default",
     ),
     Mutation(

@@ -17,7 +17,7 @@ from tests.services import clean_environment, render, until
 
 pytestmark = pytest.mark.slow
 
-SETTING = '    currency: str = Field("EUR"'
+SETTING = '    currency: str = Field(default="EUR"'
 SECRET = "postgresql://app:a-secret-of-this-test@127.0.0.1/orders"
 
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import IO, Any, Final
@@ -32,7 +32,7 @@ def run(namespace: str, service: str, command: Sequence[str], seconds: float = 3
 
 
 @contextmanager
-def way(namespace: str, service: str, seconds: float = 30) -> Iterator[str]:
+def way(namespace: str, service: str, seconds: float = 30) -> Generator[str]:
     """The address where the service's newest ready instance can be reached, until the block ends.
 
     kubectl itself would take the one that has been ready longest: after a roll-out that may be one that just ends.

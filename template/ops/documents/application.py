@@ -1,7 +1,7 @@
 """The service's application, made as `app serve` makes it, and asked what it offers and what it declares."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
@@ -58,7 +58,7 @@ def _settings(root: Path, name: str) -> Any:
 
 
 @contextmanager
-def _importable(root: Path) -> Iterator[None]:
+def _importable(root: Path) -> Generator[None]:
     """The service's own package is found first, wherever another of its name is installed."""
     sys.path.insert(0, str(root / "src"))
     try:

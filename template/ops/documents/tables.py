@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; a cell is shown as it is written, but for its ends of lines and bars."""
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     lines += ["| " + " | ".join(_cell(each) for each in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 

@@ -100,9 +100,9 @@ def _result(row: Row, looked: Looked | None, statements: Statements, service: Se
         parts.append(("cannot tell", "nothing checks it: no check is declared for this row"))
     if "signed" in row.evidence:
         parts.append(_signed(row, statements, service, today))
-    state = min((state for state, _ in parts), key=_WORST_FIRST.index)
     # What holds already goes last: the reader looks for what does not.
     parts.sort(key=lambda part: _WORST_FIRST.index(part[0]))
+    state, _ = parts[0]
     evidence = "; ".join(_told(part, state) for part in parts)
     return Result(row.id, state, evidence, "" if state == "pass" else remedy(row), seconds)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic, sleep
@@ -27,7 +27,7 @@ class Load:
 
 
 @contextmanager
-def under_load(port: int, path: str) -> Iterator[Load]:
+def under_load(port: int, path: str) -> Generator[Load]:
     """Send GET requests all the time, until the block ends or `stopped` is set."""
     load = Load()
     thread = threading.Thread(target=lambda: asyncio.run(_all(port, path, load)), daemon=True)

@@ -24,7 +24,6 @@ START_SECONDS: Final = 25.0
 _ANSWER_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.02
 # Standard input is a pipe that nobody writes to: when this process dies, it ends, and what was started with it.
-_PIPES: Final[dict[str, Any]] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
 _FROM_OUTSIDE: Final = ("APP_", "PORT", "OTEL_", "PYTHON", "PROMETHEUS_MULTIPROC", "VIRTUAL_ENV", "READINESS_")
 
 
@@ -46,13 +45,21 @@ class Launch:
     cwd: Path | None = None
     clean: bool = False
 
-    def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+    def start(self, *arguments: str, stdin: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
         """The process, in a session of its own: a signal to this one's terminal is not for it."""
         root = self.root.absolute()
         inherited = {} if self.clean else {n: v for n, v in os.environ.items() if not n.startswith(_FROM_OUTSIDE)}
         env = {"PATH": os.defpath, **inherited, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", **self.env}
         command = [sys.executable, "-m", "ops.readiness.hosted", self.package, *arguments]
-        return subprocess.Popen(command, cwd=self.cwd or root, env=env, start_new_session=True, **options)
+        return subprocess.Popen(
+            command,
+            cwd=self.cwd or root,
+            env=env,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def run(launch: Launch, *arguments: str, seconds: float = 30) -> Ended:
     Raises:
         CannotTell: it does not end.
     """
-    process = launch.start(*arguments, **{**_PIPES, "stdin": subprocess.DEVNULL})
+    process = launch.start(*arguments, stdin=subprocess.DEVNULL)
     try:
         stdout, stderr = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -149,7 +156,7 @@ class Instance:
 
 def started(launch: Launch, port: int, *arguments: str) -> Instance:
     """Start `app serve`; it may not answer yet."""
-    instance = Instance(launch.start("serve", *arguments, **_PIPES), port)
+    instance = Instance(launch.start("serve", *arguments), port)
     for stream, into in ((instance.process.stdout, instance.lines), (instance.process.stderr, instance.errors)):
         reader = threading.Thread(target=_read, args=(stream, into), daemon=True)
         reader.start()

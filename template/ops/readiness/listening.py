@@ -116,7 +116,7 @@ def peer(ending: ExitStack, answers: dict[str, bytes] | None = None) -> Peer:
 
         do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the standard library's names
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, *_: object, **__: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -17,7 +17,7 @@ from .rows import DOCUMENTS, GATES, Gate, Row
 from .scorecard import TO_DO, Scorecard
 
 _STYLE: Final = Path(__file__).with_name("report.css").read_text("utf-8")
-_SCRIPT: Final = f"\n{Path(__file__).with_name('report.js').read_text('utf-8')}"
+_SCRIPT: Final = Path(__file__).with_name("report.js").read_text("utf-8").strip()
 _DIGEST: Final = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
 # Were anything else in it taken for a script or an address, the browser would still not run or load it.
 _POLICY: Final = (
@@ -75,7 +75,7 @@ def _gate(card: Scorecard, gate: Gate) -> str:
 
 def _bar(card: Scorecard) -> str:
     """All rows by their state, as wide as they are many."""
-    parts = [(state, card.count(state)) for state in STATES if card.count(state)]
+    parts: list[tuple[State, int]] = [(state, card.count(state)) for state in STATES if card.count(state)]
     bar = "".join(f'<i class="{_name(state)}" style="flex-grow:{count}"></i>' for state, count in parts)
     keys = "".join(f"<li>{_pill(state)} {count}</li>" for state, count in parts)
     return f'<div class="bar" aria-hidden="true">{bar}</div><ul class="keys">{keys}</ul>'
@@ -141,15 +141,21 @@ def _remedy(result: Result) -> str:
 
 
 def _more(row: Row, result: Result) -> str:
-    facts = [
-        ("Why", row.why),
-        ("Decided by", f"{', '.join(row.evidence)}{f', in {result.seconds:g} s' if result.seconds else ''}"),
-        *([("Documents", ", ".join(row.documents))] if row.documents else []),
-        *((DOCUMENTS.get(each.document, each.document), f"“{each.text}”") for each in row.sources),
-    ]
-    told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    facts = {
+        "Why": [row.why],
+        "Decided by": [f"{', '.join(row.evidence)}{f', in {result.seconds:g} s' if result.seconds else ''}"],
+        "Documents": [", ".join(row.documents)] if row.documents else [],
+    }
+    for each in row.sources:
+        facts.setdefault(DOCUMENTS.get(each.document, each.document), []).append(f"“{each.text}”")
+    told = "".join(_fact(name, texts) for name, texts in facts.items() if texts)
     head = f'Why, and who asks<span class="hidden"> for {escape(row.id)}</span>'
     return f"<details><summary>{head}</summary><dl>{told}</dl></details>"
+
+
+def _fact(name: str, texts: list[str]) -> str:
+    """A name, once, and all that is told under it."""
+    return f"<dt>{escape(name)}</dt>{''.join(f'<dd>{escape(text)}</dd>' for text in texts)}"
 
 
 def _pill(state: State) -> str:

@@ -170,14 +170,15 @@ class Ground:
     def _alive(self, name: str, launch: Launch, **changed: str) -> tuple[Instance, bool]:
         """Start one, and wait until it answers; at another port if somebody was quicker to take this one."""
         env = {"APP_HOST": "127.0.0.1", **launch.env, "APP_METRICS__DIR": str(self.folder_of(f"{name}-metrics"))}
-        for _ in range(_TRIES):
+        tries = 0
+        while True:
             port = free_port()
             given = {**env, "APP_PORT": str(port), **changed}
             instance = started(Launch(launch.root, launch.package, given, launch.cwd, launch.clean), port)
             self.service.ending.callback(instance.end)
-            if (alive := await_life(instance)) or instance.process.poll() != EX_UNAVAILABLE:
-                break
-        return instance, alive
+            tries += 1
+            if (alive := await_life(instance)) or instance.process.poll() != EX_UNAVAILABLE or tries == _TRIES:
+                return instance, alive
 
     def _prefix(self) -> str:
         reached = self.main().get(f"{self.planted}/process").status_code == 200

@@ -18,12 +18,13 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 def render(report: Report) -> str:
     """The document."""
     title = f"{report.service}: service level objectives"
+    looks = words.look_at(report)
     body = [
         f'<header><h1>{text(title)}</h1><p class="when">{text(words.head(report))}</p></header><main>',
         f'<p class="headline">{text(words.headline(report))}</p>',
         listed([words.costs(each) for each in report.outcomes]),
         *(f'<p class="notice">{text(line)}</p>' for line in words.missing(report)),
-        *([f"<h2>What to look at</h2>{listed(looks)}"] if (looks := words.look_at(report)) else []),
+        *([f"<h2>What to look at</h2>{listed(looks)}"] if looks else []),
         f"<h2>Objectives</h2>{table(tables.overview(report))}{_contents(report)}",
         *(_outcome(f"slo-{number}", each, report) for number, each in enumerate(report.outcomes, 1)),
         '<h2 id="alerts">Alerts that fired</h2>',

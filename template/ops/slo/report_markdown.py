@@ -13,13 +13,14 @@ _MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 def render(report: Report) -> str:
     """The document."""
+    looks = words.look_at(report)
     parts = [
         f"# {text(report.service)}: service level objectives",
         text(words.head(report)),
         f"**{text(words.headline(report))}**",
         listed([words.costs(each) for each in report.outcomes]),
         *(f"> {text(line)}" for line in words.missing(report)),
-        *(["## What to look at", listed(looks)] if (looks := words.look_at(report)) else []),
+        *(["## What to look at", listed(looks)] if looks else []),
         "## Objectives",
         table(tables.overview(report)),
     ]

@@ -90,8 +90,8 @@ def speaks_old_tls(address: Address, seconds: float) -> str | None:
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
         context.set_ciphers("ALL:@SECLEVEL=0")
-        with connected(address, context, seconds) as connection:
-            return str(connection.version()) if isinstance(connection, ssl.SSLSocket) else None
+        with _encrypted(address, context, seconds) as connection:
+            return connection.version()
     except ssl.SSLError as error:
         if error.reason in ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_CIPHER_MATCH"):
             raise NotImplementedError(error.reason) from None
@@ -104,9 +104,15 @@ def speaks_old_tls(address: Address, seconds: float) -> str | None:
 
 def connected(address: Address, context: ssl.SSLContext | None, seconds: float) -> socket.socket:
     """An open connection, encrypted if there is a context."""
-    plain = socket.create_connection((address.host, address.port), timeout=seconds)
-    if context is None:
-        return plain
+    return _plain(address, seconds) if context is None else _encrypted(address, context, seconds)
+
+
+def _plain(address: Address, seconds: float) -> socket.socket:
+    return socket.create_connection((address.host, address.port), timeout=seconds)
+
+
+def _encrypted(address: Address, context: ssl.SSLContext, seconds: float) -> ssl.SSLSocket:
+    plain = _plain(address, seconds)
     try:
         return context.wrap_socket(plain, server_hostname=address.host)
     except BaseException:
@@ -115,8 +121,7 @@ def connected(address: Address, context: ssl.SSLContext | None, seconds: float) 
 
 
 def _shaken(address: Address, context: ssl.SSLContext, flaw: str | None, seconds: float) -> Trust:
-    with connected(address, context, seconds) as connection:
-        assert isinstance(connection, ssl.SSLSocket)  # noqa: S101 - there is a context
+    with _encrypted(address, context, seconds) as connection:
         certificate = connection.getpeercert() or {}
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
         return Trust(context, flaw, ends=ends, version=str(connection.version()))

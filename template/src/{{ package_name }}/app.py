@@ -1,6 +1,6 @@
 """Puts the service together: everything that it is made of meets here, and only here."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -11,7 +11,7 @@ from .settings import Settings
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     """Open what a worker needs (pools, clients from `ops.http_client`) before the `yield`, close it after."""
     yield
 

@@ -12,4 +12,4 @@ class Settings(OpsSettings):
     and run `make docs` after a change.
     """
 
-    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="Currency of all quotes, ISO 4217.")
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description="Currency of all quotes, ISO 4217.")

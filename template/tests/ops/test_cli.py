@@ -152,7 +152,7 @@ def server() -> Iterator[Any]:
             self.send_response(200 if self.path == "/livez" else 503)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, *_: object, **__: object) -> None:
             """Nothing."""
 
     made = http.server.HTTPServer(("127.0.0.1", 0), Handler)

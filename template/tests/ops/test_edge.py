@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import pytest
@@ -496,7 +497,7 @@ def test_an_exception_is_logged_once_and_tells_the_caller_nothing(log_lines: Any
 def test_an_exception_after_the_answer_began_counts_as_500(log_lines: Any) -> None:
     app = service()
 
-    async def break_off() -> Any:
+    async def break_off() -> AsyncIterator[str]:
         yield "first"
         raise ValueError("half way")
 
@@ -648,7 +649,7 @@ def test_the_lifespan_runs_around_the_requests() -> None:
     told = []
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> Any:
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
         told.append("opened")
         yield
         told.append("closed")

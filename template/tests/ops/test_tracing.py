@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -210,7 +210,7 @@ def test_a_stream_ends_its_span_with_the_last_piece(tracer: Tracer) -> None:
 
     @app.get("/")
     async def handler() -> StreamingResponse:
-        async def body() -> Any:
+        async def body() -> AsyncIterator[str]:
             async for piece in trickle(["a", "b"]):
                 seen.append(tracer.spans[0].ended)
                 yield piece
@@ -227,7 +227,7 @@ def test_a_stream_that_breaks_off_is_an_error(tracer: Tracer) -> None:
 
     @app.get("/")
     async def handler() -> StreamingResponse:
-        async def body() -> Any:
+        async def body() -> AsyncIterator[str]:
             yield "a"
             raise LookupError
 

@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
@@ -47,7 +47,7 @@ def main(application: str, settings: str, arguments: list[str] | None = None) ->
 
 
 @contextmanager
-def _signals_heard(command: str) -> Iterator[None]:
+def _signals_heard(command: str) -> Generator[None]:
     """End with 0 at a SIGTERM while the service is still being put together.
 
     As process 1 of a container it would not be ended by one that it does not handle: the platform would wait for its

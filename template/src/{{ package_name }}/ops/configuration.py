@@ -345,8 +345,8 @@ class _YamlReader:
         except (self._error, ValueError) as error:
             self._problems.append(f"{place}: {'.'.join(key)}: {getattr(error, 'problem', None) or 'not a valid value'}")
             return _NOTHING
-        if isinstance(value, bool) and _info(self._cls, key) is not None:
-            kinds = _kinds(_info(self._cls, key).annotation)  # type: ignore[union-attr]
+        if isinstance(value, bool) and (info := _info(self._cls, key)) is not None:
+            kinds = _kinds(info.annotation)
             if bool not in kinds and kinds & {int, float}:
                 return str(value).lower()  # YAML's `yes` is no number: validation says so
             if bool not in kinds and str in kinds:

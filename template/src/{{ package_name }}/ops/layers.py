@@ -49,7 +49,7 @@ class _Handlers:
     """Starlette's exception handlers: only a request that raises passes through the machinery that looks for one."""
 
     def __init__(self, whole: ExceptionMiddleware) -> None:
-        self.app = whole.app
+        self.app: Any = whole.app
         self._whole = whole
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class Wanted(BaseModel):
 
     logger: str = Field(min_length=1, max_length=200, pattern=r"^[\w.:/-]+$")
     level: Level
-    seconds: float = Field(300, gt=0, le=LONGEST_SECONDS)
+    seconds: float = Field(default=300, gt=0, le=LONGEST_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +98,14 @@ class Levels:
         for name, each in held.items():
             logger = _logger(name)
             self._before.setdefault(name, logger.level)
-            if logger.level != logging.getLevelName(each.level):
+            if logger.level != logging.getLevelNamesMapping()[each.level]:
                 logger.setLevel(each.level)
         for name in [name for name in self._before if name not in held]:
             _logger(name).setLevel(self._before.pop(name))
         self._known = held
 
     @contextmanager
-    def _shared(self) -> Iterator[dict[str, Changed]]:
+    def _shared(self) -> Generator[dict[str, Changed]]:
         """The changes, read and written under the workers' lock; without one that can be had, this worker's own."""
         file = None
         if self._file is not None:

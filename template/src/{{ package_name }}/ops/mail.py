@@ -12,7 +12,7 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -93,7 +93,7 @@ class Ledger:
             del known[group]
 
     @contextmanager
-    def _open(self) -> Iterator[dict[str, dict[str, float]]]:
+    def _open(self) -> Generator[dict[str, dict[str, float]]]:
         """The groups, read and written under the workers' lock; without the folder, this worker's own."""
         file = None
         if self._folder is not None:

@@ -154,7 +154,7 @@ def _row(model: str, path: str, declared: Declared, where: list[str]) -> dict[st
 
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """The inventory as a table for people."""
-    lines = ["| model | field | purpose | retention | category | legal basis | recipients | used |", "|---" * 8 + "|"]
+    lines = ["| model | field | purpose | retention | category | legal basis | recipients | used |", "|" + " --- |" * 8]
     for row in rows:
         cells = [row["model"], row["field"], row["purpose"] or row["kind"], row["retention"], row["category"]]
         cells += [row["legal_basis"], ", ".join(row["recipients"]), ", ".join(row["used"])]

@@ -34,7 +34,11 @@ SCHEMA: dict[str, Any] = {
             "items": {
                 "type": "object",
                 "required": ["loc", "msg", "type"],
-                "properties": {"loc": {"type": "array"}, "msg": _TEXT, "type": _TEXT},
+                "properties": {
+                    "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+                    "msg": _TEXT,
+                    "type": _TEXT,
+                },
             },
         },
     },

@@ -34,6 +34,7 @@ class Destination(Protocol[Taken_contra]):
         Raises:
             OSError: none could be delivered now.
         """
+        ...
 
     def tick(self, *, closing: bool) -> float | None:
         """Do what is due, or all that is left when closing; the seconds until something is due, if anything is.

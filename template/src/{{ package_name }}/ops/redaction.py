@@ -338,8 +338,8 @@ class Redactor:
     def _object(self, value: Any, depth: int, budget: "_Budget") -> Any:
         if isinstance(value, Mapping):
             return self._mapping(value, depth, budget) or value
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return self._mapping(dict(zip(value._fields, value, strict=False)), depth, budget) or value
+        if isinstance(value, tuple) and (names := getattr(value, "_fields", None)) is not None:
+            return self._mapping(dict(zip(names, value, strict=False)), depth, budget) or value
         if isinstance(value, list | tuple):
             return self._sequence(value, depth, budget)
         if isinstance(value, AbstractSet | deque):

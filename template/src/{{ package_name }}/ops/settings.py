@@ -54,25 +54,33 @@ class EmailSettings(Section):
     to: list[Address] = Field(
         default_factory=list, max_length=32, description="Who gets mails about errors. None: nobody, and it is off."
     )
-    sender: Address | None = Field(None, description="From whom they come. Unset: the service's name at localhost.")
-    host: str = Field("localhost", min_length=1, description="SMTP server.")
-    port: int | None = Field(None, ge=1, le=65535, description="Its port. Unset: 587, 465 or 25, by `security`.")
-    security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="`starttls`: encrypted after the greeting. `tls`: from the start. `none`: in plain."
+    sender: Address | None = Field(
+        default=None, description="From whom they come. Unset: the service's name at localhost."
     )
-    username: str | None = Field(None, description="Name to log in with; with `password`.")
-    password: SecretStr | None = Field(None, description="Password to log in with; best in a secret file.")
+    host: str = Field(default="localhost", min_length=1, description="SMTP server.")
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="Its port. Unset: 587, 465 or 25, by `security`."
+    )
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="`starttls`: encrypted after the greeting. `tls`: from the start. `none`: in plain.",
+    )
+    username: str | None = Field(default=None, description="Name to log in with; with `password`.")
+    password: SecretStr | None = Field(default=None, description="Password to log in with; best in a secret file.")
     gather_seconds: Seconds = Field(
-        10.0, description="After the first error of a group: for how long its equals are counted before the mail."
+        default=10.0,
+        description="After the first error of a group: for how long its equals are counted before the mail.",
     )
     interval_seconds: float = Field(
-        900.0,
+        default=900.0,
         ge=1,
         le=604_800,
         description="Between two mails of one group; what comes meanwhile is counted in the next.",
     )
-    most_per_hour: int = Field(20, ge=1, le=10_000, description="Mails an hour, of all groups and workers together.")
-    runbook_url: str | None = Field(None, description="Page that each mail refers to.")
+    most_per_hour: int = Field(
+        default=20, ge=1, le=10_000, description="Mails an hour, of all groups and workers together."
+    )
+    runbook_url: str | None = Field(default=None, description="Page that each mail refers to.")
 
     @model_validator(mode="after")
     def _both(self) -> "EmailSettings":
@@ -104,33 +112,33 @@ class ErrorSettings(Section):
     """Where errors are reported to, beside the log. Off unless `dsn` is set."""
 
     dsn: Annotated[SecretStr | None, AfterValidator(_dsn)] = Field(
-        None, description="DSN of a server that speaks Sentry's protocol. Needs the package `sentry-sdk`."
+        default=None, description="DSN of a server that speaks Sentry's protocol. Needs the package `sentry-sdk`."
     )
     environment: str | None = Field(
-        None, max_length=64, description="The environment's name in reports.", examples=["production"]
+        default=None, max_length=64, description="The environment's name in reports.", examples=["production"]
     )
 
 
 class LogSettings(Section):
     """What is logged, how it looks, and where it goes beside standard output."""
 
-    level: Level = Field("INFO", description="Lowest level that is logged.")
+    level: Level = Field(default="INFO", description="Lowest level that is logged.")
     levels: dict[str, Level] = Field(
         default_factory=dict,
         description="Levels of single loggers by name, which win over `level`; `access` is the line a request.",
         examples=[{"httpx2": "WARNING", "access": "WARNING"}],
     )
     format: Literal["json", "console"] = Field(
-        "json", description="`json`: one object a line. `console`: for people, in development."
+        default="json", description="`json`: one object a line. `console`: for people, in development."
     )
     syslog: Annotated[str | None, AfterValidator(_syslog)] = Field(
-        None,
+        default=None,
         description="Syslog server (RFC 5424) that gets every line: `udp://`, `tcp://`, `tls://` or `unix://`.",
         examples=["tls://logs.example.org:6514"],
     )
     email: EmailSettings = EmailSettings()
     close_seconds: Seconds = Field(
-        3.0, description="At the end: for how long syslog, mail and the like may still deliver what waits."
+        default=3.0, description="At the end: for how long syslog, mail and the like may still deliver what waits."
     )
 
 
@@ -193,14 +201,14 @@ class ShutdownSettings(Section):
     """How the service stops. Their sum must stay below the platform's grace period (Kubernetes: 30 s)."""
 
     drain_seconds: Seconds = Field(
-        5.0,
+        default=5.0,
         description=(
             "After SIGTERM: for how long `/readyz` answers 503 while requests are still served. "
             "Longer than the balancer needs to notice."
         ),
     )
     timeout_seconds: Seconds = Field(
-        20.0, description="After the drain: for how long requests in flight may still run before they are cut."
+        default=20.0, description="After the drain: for how long requests in flight may still run before they are cut."
     )
 
 
@@ -208,27 +216,29 @@ class LimitSettings(Section):
     """What one worker accepts."""
 
     request_body_bytes: int = Field(
-        1_048_576, ge=0, le=2**40, description="Largest request body; a larger one is answered 413."
+        default=1_048_576, ge=0, le=2**40, description="Largest request body; a larger one is answered 413."
     )
     request_header_bytes: int = Field(
-        32_768, ge=1024, le=2**24, description="Request line and headers together; more is answered 431."
+        default=32_768, ge=1024, le=2**24, description="Request line and headers together; more is answered 431."
     )
     request_header_seconds: Seconds = Field(
-        10.0, gt=0, description="Time to receive the headers; a slower connection is answered 408 and closed."
+        default=10.0, gt=0, description="Time to receive the headers; a slower connection is answered 408 and closed."
     )
     request_seconds: Seconds = Field(
-        60.0,
+        default=60.0,
         gt=0,
         description="Time until an answer must have started; then it is 503 and the handler is cancelled.",
     )
     concurrent_requests: int = Field(
-        256,
+        default=256,
         ge=1,
         le=1_000_000,
         description="Requests in flight in one worker; past it, 503 with `Retry-After`. Probes are not counted.",
     )
     keep_alive_seconds: Seconds = Field(
-        75.0, gt=0, description="How long an idle connection is kept; longer than the balancer in front keeps it."
+        default=75.0,
+        gt=0,
+        description="How long an idle connection is kept; longer than the balancer in front keeps it.",
     )
 
 
@@ -249,7 +259,7 @@ class MetricsSettings(Section):
     """Where several workers share their metrics."""
 
     dir: Annotated[Path, BeforeValidator(_path)] | None = Field(
-        None,
+        default=None,
         description=(
             "Where several workers make a folder for the metrics that they share, and remove it at the end. "
             "Unset: in memory, or where temporary files are."
@@ -260,17 +270,21 @@ class MetricsSettings(Section):
 class HealthSettings(Section):
     """Defaults of the dependency checks; each check may have its own."""
 
-    interval_seconds: Seconds = Field(10.0, gt=0, description="Time between two runs of a check.")
-    timeout_seconds: Seconds = Field(2.0, gt=0, description="Time after which a run of a check has failed.")
-    failure_threshold: int = Field(3, ge=1, le=1000, description="Failures in a row until a check fails.")
-    success_threshold: int = Field(1, ge=1, le=1000, description="Successes in a row until a check passes again.")
+    interval_seconds: Seconds = Field(default=10.0, gt=0, description="Time between two runs of a check.")
+    timeout_seconds: Seconds = Field(default=2.0, gt=0, description="Time after which a run of a check has failed.")
+    failure_threshold: int = Field(default=3, ge=1, le=1000, description="Failures in a row until a check fails.")
+    success_threshold: int = Field(
+        default=1, ge=1, le=1000, description="Successes in a row until a check passes again."
+    )
 
 
 class BuildSettings(Section):
     """What the image was built from; set by the image build."""
 
-    commit: str | None = Field(None, max_length=64, description="Commit that the build was made from.")
-    time: str | None = Field(None, description="Time of the build, RFC 3339.", examples=["2026-01-31T12:00:00Z"])
+    commit: str | None = Field(default=None, max_length=64, description="Commit that the build was made from.")
+    time: str | None = Field(
+        default=None, description="Time of the build, RFC 3339.", examples=["2026-01-31T12:00:00Z"]
+    )
 
     @field_validator("commit", "time", mode="before")
     @classmethod
@@ -302,14 +316,16 @@ class OpsSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    host: str = Field("0.0.0.0", min_length=1, description="Address to listen on.")  # noqa: S104
-    port: int = Field(8000, ge=1, le=65535, description="Port to listen on. The plain variable `PORT` is read too.")
+    host: str = Field(default="0.0.0.0", min_length=1, description="Address to listen on.")  # noqa: S104
+    port: int = Field(
+        default=8000, ge=1, le=65535, description="Port to listen on. The plain variable `PORT` is read too."
+    )
     root_path: str = Field(
-        "",
+        default="",
         pattern=r"^(/[^/?#\s]+)*$",
         description="Path prefix that the gateway strips from requests; URLs that the service gives out begin with it.",
     )
-    workers: int = Field(1, ge=1, le=256, description="Worker processes.")
+    workers: int = Field(default=1, ge=1, le=256, description="Worker processes.")
     log: LogSettings = LogSettings()
     errors: ErrorSettings = ErrorSettings()
     status: StatusSettings = StatusSettings()

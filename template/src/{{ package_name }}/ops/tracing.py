@@ -296,7 +296,8 @@ class _Sparse(logging.Handler):
 
 def _calm(logger: logging.Logger) -> None:
     """A collector that is gone would fill the log: the SDK tells of every attempt."""
-    logger.handlers, logger.propagate = [_Sparse()], False
+    logger.handlers = [_Sparse()]
+    logger.propagate = False
 
 
 def _drop(spans: int) -> None:

@@ -12,7 +12,7 @@ import socket
 import sys
 from math import ceil
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 import uvicorn
@@ -45,7 +45,7 @@ class _Worker(UvicornWorker):  # type: ignore[misc]
             logging.getLogger(name).setLevel(logging.NOTSET)
 
     async def _serve(self) -> None:
-        application: _Application = self.app
+        application = cast("_Application", self.app)
         config = uvicorn.Config(
             self.wsgi,
             timeout_notify=self.timeout,
@@ -53,7 +53,8 @@ class _Worker(UvicornWorker):  # type: ignore[misc]
             **uvicorn_options(application.settings),
         )
         server = Server(config, application.settings, application.sink, parent=self.ppid)
-        await server.serve(sockets=[listener.sock for listener in self.sockets])
+        listeners: list[Any] = self.sockets  # gunicorn's own, around the sockets
+        await server.serve(sockets=[listener.sock for listener in listeners])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
