@@ -23,7 +23,6 @@ T = TypeVar("T")
 START_SECONDS: Final = 25.0
 _ANSWER_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.02
-# Standard input is a pipe that nobody writes to: when this process dies, it ends, and what was started with it.
 _FROM_OUTSIDE: Final = ("APP_", "PORT", "OTEL_", "PYTHON", "PROMETHEUS_MULTIPROC", "VIRTUAL_ENV", "READINESS_")
 
 
@@ -46,7 +45,10 @@ class Launch:
     clean: bool = False
 
     def start(self, *arguments: str, stdin: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
-        """The process, in a session of its own: a signal to this one's terminal is not for it."""
+        """The process, in a session of its own: a signal to this one's terminal is not for it.
+
+        Standard input is a pipe that nobody writes to: when this process dies, it ends, and so does what was started.
+        """
         root = self.root.absolute()
         inherited = {} if self.clean else {n: v for n, v in os.environ.items() if not n.startswith(_FROM_OUTSIDE)}
         env = {"PATH": os.defpath, **inherited, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", **self.env}
