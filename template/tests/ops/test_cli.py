@@ -226,18 +226,57 @@ def test_a_host_that_is_no_address_is_status_69(capsys: pytest.CaptureFixture[st
     assert "can't listen" in capsys.readouterr().err
 
 
-def test_an_application_that_can_not_be_made_is_status_3_and_its_reason_is_logged(tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text("def create_app(settings): raise ValueError('no way')\n")
+def served(folder: Path, create_app: str) -> "subprocess.CompletedProcess[str]":
+    """Run `app serve` in a process of its own, to its end."""
+    (folder / "made.py").write_text(create_app)
     program = f"""
 import sys
 from {PACKAGE}.ops.cli import main
-sys.exit(main("broken:create_app", "{PACKAGE}.ops.settings:OpsSettings", ["serve", "--host", "127.0.0.1"]))
+sys.exit(main("made:create_app", "{PACKAGE}.ops.settings:OpsSettings", ["serve", "--host", "127.0.0.1"]))
 """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path), "PORT": port}
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, env=environ, timeout=20)
+    environ = {**os.environ, "PYTHONPATH": str(folder), "PORT": port}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, check=False, env=environ, timeout=20, text=True)
+
+
+def test_an_application_that_can_not_be_made_is_status_3_and_its_reason_is_logged(tmp_path: Path) -> None:
+    ended = served(tmp_path, "def create_app(settings): raise ValueError('no way')\n")
 
     assert ended.returncode == 3
-    assert ended.stderr.decode() == "the service can't start: ValueError in broken:create_app, see the log above\n"
+    assert ended.stderr == "the service can't start: ValueError in made:create_app, see the log above\n"
     assert json.loads(ended.stdout)["exception_message"] == "no way"
+
+
+@pytest.mark.parametrize(
+    "create_app",
+    [
+        "try: signalled()\n    except SystemExit: pass",
+        "try: signalled()\n    except SystemExit: raise ValueError from None",
+        "try: signalled()\n    except SystemExit: raise KeyboardInterrupt from None",
+        "Lost()",
+    ],
+)
+def test_a_signal_during_the_start_is_status_0_whatever_becomes_of_its_exception(
+    tmp_path: Path, create_app: str
+) -> None:
+    ended = served(
+        tmp_path,
+        f"""
+import os, signal, time
+
+def signalled():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+
+class Lost:
+    def __del__(self):
+        signalled()
+
+def create_app(settings):
+    {create_app}
+""",
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

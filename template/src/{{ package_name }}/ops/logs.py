@@ -388,6 +388,8 @@ def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
 
 
 def _unraisable(args: Any) -> None:
+    if args.exc_type is SystemExit:
+        return  # a signal that came in a place that can't raise: `serve` looks at its flag
     error = (args.exc_type, args.exc_value, args.exc_traceback) if args.exc_value is not None else None
     logging.getLogger("python").error(args.err_msg or "exception that could not be raised", exc_info=error)
 

@@ -32,6 +32,10 @@ def serve(application: str, settings: OpsSettings) -> int:
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         return _serve(application, settings)
+    except BaseException:
+        if LIFECYCLE.told_to_end and os.getpid() == main_process:
+            return 0  # whatever a library has made of the signal's exception
+        raise
     finally:
         if os.getpid() == main_process:  # a forked worker comes by here, too
             from . import slots  # noqa: PLC0415 - with one worker there is nothing to remove
@@ -44,8 +48,8 @@ def serve(application: str, settings: OpsSettings) -> int:
 def _end(*_: object) -> None:
     """Until the server handles signals itself, there is nothing to drain.
 
-    Where an exception is lost, as in a callback of an import, what comes next looks at the flag; the server does so
-    last, when it has taken the signals over.
+    Where an exception is lost, as in a callback of an import, or made into another, what comes next looks at the flag;
+    the server does so last, when it has taken the signals over.
     """
     LIFECYCLE.told_to_end = True
     raise SystemExit(0)

@@ -7,6 +7,7 @@ ends at once, and a worker that can't start ends the service in place of a resta
 # ruff: noqa: T201 - people read what is printed here
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -31,6 +32,7 @@ from .stdout import Stdout
 _HANG_SECONDS: Final = 120  # an event loop that has not turned for so long will not come back
 _MARGIN_SECONDS: Final = 4
 _KILLED_WHILE_STARTING: Final = 20
+_ENDS: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger(__name__)
 
@@ -161,7 +163,17 @@ def _before_workers(_: Any) -> None:
     log.info("service started")
 
 
-def _in_worker(_: Any, worker: Any) -> None:
+def _in_worker(arbiter: _Arbiter, worker: Any) -> None:
+    """In a new worker: until it handles signals itself, one ends it.
+
+    One that came since the fork is in this process's copy of the main process's queue, which nobody else reads. The
+    main process sends it once: were it lost, it would wait for this worker until its time is over.
+    """
+    for ends in _ENDS:
+        signal.signal(ends, signal.SIG_DFL)
+    while not arbiter.SIG_QUEUE.empty():
+        if arbiter.SIG_QUEUE.get_nowait() in _ENDS:
+            os._exit(0)
     worker.slot = slots.claim()
 
 
