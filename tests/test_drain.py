@@ -188,15 +188,16 @@ def test_other_signals_change_nothing(probes: Path, workers: str) -> None:
         assert service.workers() == before
 
 
-def test_a_sigterm_at_any_moment_of_the_start_ends_it_soon_and_never_as_a_failure(orders: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_sigterm_at_any_moment_of_the_start_ends_it_soon_and_never_as_a_failure(orders: Path, workers: str) -> None:
     """Before Python itself has begun to run the service, the signal's own way to end a process is as good."""
     began = time.monotonic()
-    with serving(orders):
+    with serving(orders, "--workers", workers):
         length = time.monotonic() - began
     statuses = []
-    for share in range(20):
-        with serving(orders, ready=False) as service:
-            time.sleep(length * share / 20)
+    for share in range(12):
+        with serving(orders, "--workers", workers, ready=False) as service:
+            time.sleep(length * share / 12)
             service.signal()
             statuses.append(service.wait(10))
 
