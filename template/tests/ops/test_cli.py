@@ -280,3 +280,22 @@ def create_app(settings):
     )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGQUIT"])
+def test_a_worker_that_was_told_to_end_before_it_began_ends_at_once(name: str) -> None:
+    """The signal's handler is still the main process's: it has put the signal into this process's copy of a queue."""
+    program = f"""
+import signal
+from queue import SimpleQueue
+from types import SimpleNamespace
+from {PACKAGE}.ops import workers
+signals = SimpleQueue()
+for each in (signal.SIGCHLD, signal.{name}):
+    signals.put(each)
+workers._in_worker(SimpleNamespace(SIG_QUEUE=signals), SimpleNamespace())
+print("goes on")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=20, text=True)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -22,6 +22,7 @@ from prometheus_client import Counter, disable_created_metrics
 
 from .about import About
 from .context import current
+from .lifecycle import LIFECYCLE
 from .redaction import REDACTOR
 from .settings import LogSettings
 from .stdout import Stdout
@@ -388,7 +389,7 @@ def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
 
 
 def _unraisable(args: Any) -> None:
-    if args.exc_type is SystemExit:
+    if args.exc_type is SystemExit and LIFECYCLE.told_to_end:
         return  # a signal that came in a place that can't raise: `serve` looks at its flag
     error = (args.exc_type, args.exc_value, args.exc_traceback) if args.exc_value is not None else None
     logging.getLogger("python").error(args.err_msg or "exception that could not be raised", exc_info=error)
